@@ -1,0 +1,2 @@
+//! The `kustlake` command.
+fn main() {}
