@@ -1,1 +1,2 @@
-//! placeholder
+//! Brings a Kustomer organisation into Delta tables: incrementally, completely, within a share of the rate limit.
+pub mod clock;
