@@ -1,0 +1,131 @@
+//! What a schema file must not say.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use super::entity::{Access, ColumnType, Entity, Source};
+
+/// A schema file that cannot be used.
+#[derive(Debug, Error)]
+#[error("schemas/{file}: {problem}")]
+pub struct CatalogError {
+    file: String,
+    problem: String,
+}
+
+impl CatalogError {
+    pub(super) fn new(file: &str, problem: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), problem: problem.into() }
+    }
+}
+
+/// Refuses an entity whose parts contradict each other.
+pub(super) fn consistent(file: &str, entity: &Entity) -> Result<(), CatalogError> {
+    let refuse = |problem: String| Err(CatalogError::new(file, problem));
+    if file.strip_suffix(".yaml") != Some(entity.name.as_str()) {
+        return refuse(format!("the file of entity {} must be called {0}.yaml", entity.name));
+    }
+    if entity.modes.is_empty() {
+        return refuse("modes: name at least one".to_owned());
+    }
+    let mut names = BTreeSet::new();
+    for column in &entity.columns {
+        let name = column.name.as_str();
+        if !names.insert(name.to_ascii_lowercase()) {
+            return refuse(format!("column {name}: another column has this name, or differs only in case"));
+        }
+        if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
+            return refuse(format!("column {name}: only a to z, 0 to 9 and _ are allowed"));
+        }
+        if name.starts_with('_') && !matches!(column.source, Source::System(_)) {
+            return refuse(format!("column {name}: a leading _ marks the columns that every table has"));
+        }
+    }
+    nested(file, entity)?;
+    for key in &entity.key {
+        match entity.column(key) {
+            Some(column) if column.kind == ColumnType::String => {}
+            Some(_) => return refuse(format!("key: {key} must be a string column")),
+            None => return refuse(format!("key: there is no column {key}")),
+        }
+    }
+    if entity.key.is_empty() {
+        return refuse("key: name at least one column".to_owned());
+    }
+    match &entity.access {
+        Access::Search { .. } if entity.column("updated_at").is_none() => {
+            refuse("access: search needs a column updated_at, which is its cursor".to_owned())
+        }
+        Access::Lists { lists, .. } if lists.is_empty() => refuse("access: name at least one list".to_owned()),
+        Access::Search { .. } | Access::Lists { .. } => Ok(()),
+    }
+}
+
+/// No attribute may be both a column and the parent of one: its value could stand in two places.
+fn nested(file: &str, entity: &Entity) -> Result<(), CatalogError> {
+    let paths: Vec<_> = entity
+        .columns
+        .iter()
+        .filter_map(|column| match &column.source {
+            Source::Attribute(path) => Some(path),
+            Source::Id | Source::Relationship { .. } | Source::System(_) => None,
+        })
+        .collect();
+    for outer in &paths {
+        for inner in &paths {
+            if inner.0.len() > outer.0.len() && inner.0.starts_with(&outer.0) {
+                return Err(CatalogError::new(file, format!("attribute {inner}: {outer} is a column already")));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::Catalog;
+
+    const GOOD: &str = r"
+entity: things
+type: thing
+about: Things.
+modes: [update]
+key: [id]
+access: {search: {context: thing, history: archive}}
+roles: []
+attributes:
+  updatedAt: {type: timestamp, sensitivity: none}
+  box.name: {type: string, sensitivity: none}
+relationships:
+  owner: {one: user, sensitivity: none}
+sources: [invented]
+";
+
+    #[test]
+    fn a_consistent_file_is_an_entity() {
+        let catalog = Catalog::from_files([("things.yaml", GOOD)]).unwrap();
+        let names: Vec<_> = catalog.get("things").unwrap().columns.iter().map(|column| column.name.as_str()).collect();
+        let expected = ["id", "updated_at", "box_name", "owner_id", "_extracted_at", "_deleted", "_deleted_at", "_extra"];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_contradiction_is_refused_and_named() {
+        let swap = |from: &str, to: &str| GOOD.replace(from, to);
+        for (text, told) in [
+            (swap("entity: things", "entity: other"), "must be called other.yaml"),
+            (swap("modes: [update]", "modes: []"), "modes"),
+            (swap("key: [id]", "key: [nothing]"), "no column nothing"),
+            (swap("key: [id]", "key: [updated_at]"), "must be a string"),
+            (swap("updatedAt: {type: timestamp", "changedAt: {type: timestamp"), "updated_at"),
+            (swap("one: user", "one: user, many: user"), "exactly one of"),
+            (swap("one: user", "one: user, column: Box_Name"), "differs only in case"),
+            (swap("box.name:", "box: {type: json, sensitivity: none}\n  box.name:"), "box is a column already"),
+            (swap("{type: string, sensitivity: none}", "{type: string}"), "sensitivity"),
+        ] {
+            let error = Catalog::from_files([("things.yaml", text.as_str())]).unwrap_err().to_string();
+            assert!(error.starts_with("schemas/things.yaml: ") && error.contains(told), "{error}");
+        }
+    }
+}
