@@ -165,3 +165,6 @@ impl Pages for Client {
         Box::pin(Self::page(self, request))
     }
 }
+
+#[cfg(test)]
+mod tests;

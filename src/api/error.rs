@@ -130,6 +130,9 @@ pub enum ConnectFailure {
     /// Nobody listens there.
     #[error("the connection was refused")]
     Refused,
+    /// Nobody answered in time.
+    #[error("the host does not answer")]
+    Silent,
     /// Anything else.
     #[error("no connection could be made")]
     Other,

@@ -17,6 +17,8 @@ mod request;
 mod retry;
 mod search;
 mod slots;
+#[cfg(test)]
+mod testing;
 mod token;
 mod transport;
 mod usage;

@@ -120,7 +120,7 @@ fn trouble(cause: &Cause) -> Trouble {
         Cause::Status(Status { status, .. }) => trouble_of_status(*status),
         Cause::Redirect { .. } | Cause::ForeignLink | Cause::Oversize(_) => Trouble::Lasting,
         Cause::Connect(ConnectFailure::Dns | ConnectFailure::Tls) => Trouble::Stubborn,
-        Cause::Connect(ConnectFailure::Refused | ConnectFailure::Other) => Trouble::Passing,
+        Cause::Connect(ConnectFailure::Refused | ConnectFailure::Silent | ConnectFailure::Other) => Trouble::Passing,
         Cause::Timeout(_) | Cause::Cut | Cause::BadPage(_) => Trouble::Passing,
     }
 }

@@ -191,19 +191,26 @@ fn cause_of(error: &reqwest::Error, patience: Duration) -> Cause {
 }
 
 fn connect_failure(error: &reqwest::Error) -> ConnectFailure {
+    if error.is_timeout() {
+        return ConnectFailure::Silent;
+    }
     let mut source = error.source();
     while let Some(inner) = source {
         // The resolver's failures have no type of their own, only this text.
         if inner.to_string().starts_with("dns error") {
             return ConnectFailure::Dns;
         }
-        match inner.downcast_ref::<io::Error>().map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => return ConnectFailure::Refused,
+        let Some(error) = inner.downcast_ref::<io::Error>() else {
+            source = inner.source();
+            continue;
+        };
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => return ConnectFailure::Refused,
             // This is how the TLS library reports what it does not accept.
-            Some(io::ErrorKind::InvalidData) => return ConnectFailure::Tls,
-            _ => {}
+            io::ErrorKind::InvalidData => return ConnectFailure::Tls,
+            // What an I/O error wraps is no source of it.
+            _ => source = error.get_ref().map(|inner| inner as &dyn Error),
         }
-        source = inner.source();
     }
     ConnectFailure::Other
 }
