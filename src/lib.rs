@@ -1,4 +1,5 @@
 //! Brings a Kustomer organisation into Delta tables: incrementally, completely, within a share of the rate limit.
+pub mod api;
 pub mod catalog;
 pub mod clock;
 pub mod config;

@@ -1,0 +1,93 @@
+//! Reading a few members of a JSON object without building a tree.
+//!
+//! The rule: what is not asked for is skipped in constant stack, however deep it nests, and a member
+//! of an unexpected type is absent rather than an error.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::Deserializer;
+use serde_json::value::RawValue;
+
+/// The members of the object `json` with these names; of a repeated name the last one.
+///
+/// # Errors
+/// Text that is not one JSON object and nothing after it. The error may quote the text: use its position only.
+pub(super) fn members<'a, const N: usize>(
+    json: &'a str,
+    names: [&str; N],
+) -> Result<[Option<&'a RawValue>; N], serde_json::Error> {
+    let mut deserializer = Deserializer::from_str(json);
+    let found = deserializer.deserialize_map(Members { names })?;
+    deserializer.end()?;
+    Ok(found)
+}
+
+/// The value as a `T`; `None` if it is absent or of another type.
+pub(super) fn value<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str(raw?.get()).ok()
+}
+
+/// Whether the value is absent or null, which Kustomer uses alike (API reference, section 5.3).
+pub(super) fn is_null(raw: Option<&RawValue>) -> bool {
+    raw.is_none_or(|raw| raw.get() == "null")
+}
+
+struct Members<'n, const N: usize> {
+    names: [&'n str; N],
+}
+
+impl<'a, const N: usize> Visitor<'a> for Members<'_, N> {
+    type Value = [Option<&'a RawValue>; N];
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = [None; N];
+        while let Some(Key(key)) = map.next_key()? {
+            match self.names.iter().zip(&mut found).find(|(name, _)| **name == key) {
+                Some((_, slot)) => *slot = Some(map.next_value()?),
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// A name that is borrowed unless it has escapes.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_asked_members_are_found_in_any_order_and_spelling() {
+        let [a, b, c] = members(r#" {"b": [1, {"a": 2}], "\u0061": "x\ny", "b": true} "#, ["a", "b", "c"]).unwrap();
+        assert_eq!(value::<String>(a).as_deref(), Some("x\ny"));
+        assert_eq!(value::<bool>(b), Some(true));
+        assert!(is_null(c));
+    }
+
+    #[test]
+    fn another_type_is_absent_and_deep_nesting_costs_no_stack() {
+        let deep = format!(r#"{{"x": {}{}, "rev": "6"}}"#, "[".repeat(1_000_000), "]".repeat(1_000_000));
+        let [x, rev] = members(&deep, ["x", "rev"]).unwrap();
+        assert_eq!(value::<i64>(rev), None);
+        assert_eq!(value::<String>(x), None);
+    }
+
+    #[test]
+    fn only_one_whole_object_is_read() {
+        for bad in ["", "[]", "null", "\"text\"", "{", r#"{"a":1"#, r#"{"a":1} x"#, r#"{"a":1}{}"#, r#"{"a" 1}"#] {
+            assert!(members(bad, ["a"]).is_err(), "{bad}");
+        }
+    }
+}
