@@ -1,2 +1,3 @@
 //! Brings a Kustomer organisation into Delta tables: incrementally, completely, within a share of the rate limit.
 pub mod clock;
+pub mod lake;
