@@ -1,0 +1,135 @@
+//! The live files of a version.
+
+use std::collections::HashSet;
+
+use arrow::array::{Array, AsArray, RecordBatch, StructArray};
+use arrow::datatypes::Int64Type;
+use delta_kernel::engine::arrow_data::ArrowEngineData;
+use delta_kernel::expressions::ColumnName;
+use delta_kernel::scan::{ScanBuilder, StatsOptions};
+use delta_kernel::{FilteredEngineData, KernelError};
+
+use super::{Snapshot, blocking};
+use crate::lake::error::LakeError;
+use crate::lake::table::DataFile;
+
+impl Snapshot {
+    /// The live files in the log's order, with the bounds of the column `key` where the log has them.
+    pub(in crate::lake) async fn files(&self, key: &str) -> Result<Vec<DataFile>, LakeError> {
+        let (snapshot, key) = (self.clone(), key.to_owned());
+        blocking(move || snapshot.files_now(&key)).await
+    }
+
+    fn files_now(&self, key: &str) -> Result<Vec<DataFile>, LakeError> {
+        let stats = match self.kernel.schema().field(key) {
+            Some(_) => StatsOptions::struct_columns(vec![ColumnName::new([key])]),
+            None => StatsOptions::json_only(),
+        };
+        let mut files = Vec::new();
+        self.scan(stats, |chunk| {
+            let (data, selected) = chunk.into_parts();
+            let batch: RecordBatch = (*ArrowEngineData::try_from_engine_data(data)?).into();
+            let columns = Columns::of(&batch, key)?;
+            for row in 0..batch.num_rows() {
+                if selected.get(row).copied().unwrap_or(true) {
+                    files.push(columns.file(row)?);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(files)
+    }
+
+    /// The log's rows for the files at `paths`, as a removal needs them.
+    pub(super) fn rows_of(&self, mut paths: HashSet<&str>) -> Result<Vec<FilteredEngineData>, LakeError> {
+        let mut found = Vec::new();
+        self.scan(StatsOptions::default(), |chunk| {
+            let (data, selected) = chunk.into_parts();
+            let arrow = ArrowEngineData::try_from_engine_data(data)?;
+            let wanted: Vec<bool> = string_column(arrow.record_batch(), "path")?
+                .iter()
+                .enumerate()
+                .map(|(row, path)| {
+                    selected.get(row).copied().unwrap_or(true) && path.is_some_and(|path| paths.remove(path))
+                })
+                .collect();
+            if wanted.contains(&true) {
+                found.push(FilteredEngineData::try_new(arrow, wanted)?);
+            }
+            Ok(())
+        })?;
+        match paths.into_iter().next() {
+            None => Ok(found),
+            Some(path) => Err(LakeError::Internal(format!("table {}: {path} is not live in this version", self.table))),
+        }
+    }
+
+    fn scan(
+        &self,
+        stats: StatsOptions,
+        mut visit: impl FnMut(FilteredEngineData) -> Result<(), KernelError>,
+    ) -> Result<(), LakeError> {
+        let mut scan = || {
+            let builder = ScanBuilder::new(self.kernel.clone()).with_stats(stats.clone()).without_row_transforms();
+            for chunk in builder.build()?.scan_metadata(self.engine())? {
+                visit(chunk?.scan_files)?;
+            }
+            Ok(())
+        };
+        scan().map_err(|error| self.failing().reading(error))
+    }
+}
+
+/// The columns of the log's file rows which we read.
+struct Columns<'a> {
+    path: &'a arrow::array::StringArray,
+    size: &'a arrow::array::Int64Array,
+    deletions: &'a dyn Array,
+    stats: Option<&'a StructArray>,
+    key: &'a str,
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a RecordBatch, key: &'a str) -> Result<Self, KernelError> {
+        let missing = |name: &str| KernelError::missing_column(format!("the log's rows have no {name}"));
+        let size = batch.column_by_name("size").and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let deletions = batch.column_by_name("deletionVector").ok_or_else(|| missing("deletionVector"))?;
+        Ok(Self {
+            path: string_column(batch, "path")?,
+            size: size.ok_or_else(|| missing("size"))?,
+            deletions: deletions.as_ref(),
+            stats: batch.column_by_name("stats_parsed").and_then(|column| column.as_struct_opt()),
+            key,
+        })
+    }
+
+    fn file(&self, row: usize) -> Result<DataFile, KernelError> {
+        if self.deletions.is_valid(row) {
+            return Err(KernelError::unsupported("a file has a deletion vector"));
+        }
+        let rows = self.stats.and_then(|stats| {
+            let rows = stats.column_by_name("numRecords")?.as_primitive_opt::<Int64Type>()?;
+            (stats.is_valid(row) && rows.is_valid(row)).then(|| rows.value(row))
+        });
+        Ok(DataFile {
+            path: self.path.value(row).to_owned(),
+            size: u64::try_from(self.size.value(row)).unwrap_or_default(),
+            rows: rows.and_then(|rows| u64::try_from(rows).ok()),
+            min_key: self.bound("minValues", row),
+            max_key: self.bound("maxValues", row),
+        })
+    }
+
+    fn bound(&self, which: &str, row: usize) -> Option<String> {
+        let bounds = self.stats?.column_by_name(which)?.as_struct_opt()?;
+        let bound = bounds.column_by_name(self.key)?.as_string_opt::<i32>()?;
+        (bounds.is_valid(row) && bound.is_valid(row)).then(|| bound.value(row).to_owned())
+    }
+}
+
+fn string_column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a arrow::array::StringArray, KernelError> {
+    batch
+        .column_by_name(name)
+        .and_then(|column| column.as_string_opt::<i32>())
+        .ok_or_else(|| KernelError::missing_column(format!("the log's rows have no {name}")))
+}

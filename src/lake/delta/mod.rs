@@ -1,0 +1,192 @@
+//! The transaction log of a table, kept by `delta_kernel`; no other module knows that crate.
+//!
+//! The rule: kernel calls block, so each runs on a thread for blocking work, and none on the executor which the kernel
+//! would make itself: writing a checkpoint hangs for ever on that one (upstream issue 2875).
+
+mod commit;
+mod committer;
+mod failure;
+mod files;
+mod stats;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use delta_kernel::KernelError;
+use delta_kernel::engine::arrow_conversion::{TryIntoArrow, TryIntoKernel};
+use delta_kernel::schema::StructType;
+use delta_kernel::snapshot::{Snapshot as KernelSnapshot, SnapshotRef};
+use delta_kernel::transaction::CommitResult;
+use delta_kernel::transaction::create_table::create_table;
+use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
+use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
+use object_store::ObjectStore;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use url::Url;
+
+use self::committer::CreateOnlyCommitter;
+use self::failure::Table as Failing;
+use super::error::LakeError;
+use super::names::TransactionId;
+
+pub(super) use self::commit::Outcome;
+pub(super) use self::stats::{FileStats, StatsCollector};
+
+type Engine = DefaultEngine<TokioMultiThreadExecutor>;
+
+/// Who wrote a commit, as every commit says.
+const ENGINE_INFO: &str = concat!("kustlake/", env!("CARGO_PKG_VERSION"));
+
+/// Statistics on every column, in the log's JSON and typed in its checkpoints.
+/// Domain metadata stays off: its feature would keep the Python `deltalake` writer from maintaining the table.
+const TABLE_PROPERTIES: [(&str, &str); 2] =
+    [("delta.dataSkippingNumIndexedCols", "-1"), ("delta.checkpoint.writeStatsAsStruct", "true")];
+
+/// Access to the logs of all tables in one store.
+#[derive(Debug, Clone)]
+pub(super) struct Log {
+    engine: Arc<Engine>,
+    store: Arc<dyn ObjectStore>,
+    runtime: Handle,
+}
+
+/// One version of one table.
+#[derive(Debug, Clone)]
+pub(super) struct Snapshot {
+    log: Log,
+    table: Arc<str>,
+    kernel: SnapshotRef,
+}
+
+impl Log {
+    /// # Errors
+    /// [`LakeError::Internal`] outside a multi-threaded runtime, where the kernel would panic.
+    pub(super) fn new(store: Arc<dyn ObjectStore>) -> Result<Self, LakeError> {
+        let runtime = Handle::try_current()
+            .ok()
+            .filter(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
+            .ok_or_else(|| LakeError::Internal("a lake needs a multi-threaded runtime".to_owned()))?;
+        let executor = Arc::new(TokioMultiThreadExecutor::new(runtime.clone()));
+        let engine = DefaultEngineBuilder::new(Arc::clone(&store)).with_task_executor(executor).build();
+        Ok(Self { engine: Arc::new(engine), store, runtime })
+    }
+
+    /// The newest version of the table at `url`, which ends with `/`; nothing where there is no table.
+    pub(super) async fn open(&self, table: &str, url: Url) -> Result<Option<Snapshot>, LakeError> {
+        let (log, table) = (self.clone(), Arc::from(table));
+        blocking(move || log.open_now(table, &url)).await
+    }
+
+    /// A new, empty table at `url`, or the table that another writer created there meanwhile.
+    pub(super) async fn create(&self, table: &str, url: Url, schema: SchemaRef) -> Result<Snapshot, LakeError> {
+        let (log, table) = (self.clone(), Arc::<str>::from(table));
+        blocking(move || {
+            let created = log.create_now(&table, &url, &schema)?;
+            if let Some(snapshot) = created {
+                return Ok(snapshot);
+            }
+            log.open_now(table, &url)?.ok_or_else(|| LakeError::Internal(format!("{url} was created and is not there")))
+        })
+        .await
+    }
+
+    fn open_now(&self, table: Arc<str>, url: &Url) -> Result<Option<Snapshot>, LakeError> {
+        match KernelSnapshot::builder_for(url).build(&*self.engine) {
+            Ok(kernel) => Ok(Some(Snapshot { log: self.clone(), table, kernel })),
+            Err(KernelError::EmptyLog) => Ok(None),
+            Err(error) => Err(Failing(&table).reading(error)),
+        }
+    }
+
+    fn create_now(&self, table: &Arc<str>, url: &Url, schema: &Schema) -> Result<Option<Snapshot>, LakeError> {
+        let failing = Failing(table);
+        let schema: StructType = schema.try_into_kernel().map_err(|error| failing.writing(KernelError::from(error)))?;
+        let committer = CreateOnlyCommitter::new(Arc::clone(&self.store), self.runtime.clone());
+        let landed = committer.landed();
+        let built = create_table(url, Arc::new(schema), ENGINE_INFO, false)
+            .with_table_properties(TABLE_PROPERTIES)
+            .build(&*self.engine, Box::new(committer));
+        let transaction = match built {
+            Ok(transaction) => transaction,
+            Err(KernelError::TableAlreadyExistsAtPath(_)) => return Ok(None),
+            Err(error) => return Err(failing.writing(error)),
+        };
+        match transaction.commit(&*self.engine) {
+            Ok(CommitResult::Committed(done)) => Ok(done.post_commit_snapshot().cloned().map(|kernel| {
+                let snapshot = Snapshot { log: self.clone(), table: Arc::clone(table), kernel };
+                snapshot.with_checksum()
+            })),
+            Ok(CommitResult::Conflicted(_)) => Ok(None),
+            Ok(CommitResult::Retryable(retry)) => Err(failing.writing(retry.error)),
+            Err(_) if landed.get() => Ok(None),
+            Err(error) => Err(failing.writing(error)),
+        }
+    }
+}
+
+impl Snapshot {
+    /// The number of the version, which grows by one with each commit.
+    pub(super) fn version(&self) -> u64 {
+        self.kernel.version()
+    }
+
+    /// The columns, with field metadata.
+    pub(super) fn schema(&self) -> Result<SchemaRef, LakeError> {
+        let schema: Schema = self
+            .kernel
+            .schema()
+            .as_ref()
+            .try_into_arrow()
+            .map_err(|error| self.failing().reading(KernelError::from(error)))?;
+        Ok(Arc::new(schema))
+    }
+
+    /// The address of the table's folder, ending with `/`.
+    pub(super) fn url(&self) -> &Url {
+        self.kernel.table_root()
+    }
+
+    /// The version which the application `id` last committed.
+    pub(super) async fn transaction(&self, id: &TransactionId) -> Result<Option<i64>, LakeError> {
+        let (snapshot, id) = (self.clone(), id.clone());
+        blocking(move || {
+            let version = snapshot.kernel.get_app_id_version(id.as_str(), snapshot.engine());
+            version.map_err(|error| snapshot.failing().reading(error))
+        })
+        .await
+    }
+
+    /// The newest version.
+    pub(super) async fn refresh(&self) -> Result<Self, LakeError> {
+        let snapshot = self.clone();
+        blocking(move || snapshot.refresh_now()).await
+    }
+
+    fn refresh_now(&self) -> Result<Self, LakeError> {
+        let kernel = KernelSnapshot::builder_from(Arc::clone(&self.kernel)).build(self.engine());
+        let kernel = kernel.map_err(|error| self.failing().reading(error))?;
+        Ok(self.at(kernel))
+    }
+
+    fn at(&self, kernel: SnapshotRef) -> Self {
+        Self { log: self.log.clone(), table: Arc::clone(&self.table), kernel }
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.log.engine
+    }
+
+    fn failing(&self) -> Failing<'_> {
+        Failing(&self.table)
+    }
+}
+
+/// Runs `work` where it may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LakeError> + Send + 'static,
+) -> Result<T, LakeError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(_) => Err(LakeError::Internal("work on a transaction log was aborted".to_owned())),
+    }
+}

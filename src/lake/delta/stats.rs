@@ -1,0 +1,86 @@
+//! Statistics of a data file in the log's terms, gathered beside the Parquet writer.
+//!
+//! The rule: a float that is not finite never gets here. It would make a bound null, on which readers lose rows.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch, StructArray};
+use arrow::datatypes::{DataType, FieldRef, Float32Type, Float64Type};
+use delta_kernel::engine::arrow_conversion::TryIntoKernel;
+use delta_kernel::schema::StructField;
+use delta_kernel::transaction::UpdateTableOperation;
+use delta_kernel_default_engine::stats::FileStatsAccumulator;
+
+use super::committer::CreateOnlyCommitter;
+use super::{ENGINE_INFO, Snapshot};
+use crate::lake::error::LakeError;
+
+/// The statistics of one file, as its `add` action will state them.
+#[derive(Debug, Clone)]
+pub(in crate::lake) struct FileStats(pub(super) StructArray);
+
+/// Gathers the statistics of one file batch by batch; blocks, as it reads every value.
+#[derive(Debug)]
+pub(in crate::lake) struct StatsCollector {
+    table: Arc<str>,
+    accumulator: FileStatsAccumulator,
+}
+
+impl StatsCollector {
+    /// Adds a batch of the file.
+    pub(in crate::lake) fn add(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
+        for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+            if !is_finite(column.as_ref()) {
+                return Err(LakeError::Internal(format!(
+                    "table {}: column {} is not finite",
+                    self.table,
+                    field.name()
+                )));
+            }
+        }
+        self.accumulator.merge(batch).map_err(|error| super::Failing(&self.table).writing(error))
+    }
+
+    /// The statistics of all batches; nothing if there was none.
+    pub(in crate::lake) fn finish(self) -> Result<Option<FileStats>, LakeError> {
+        let stats = self.accumulator.finish().map_err(|error| super::Failing(&self.table).writing(error))?;
+        Ok(stats.map(FileStats))
+    }
+}
+
+impl Snapshot {
+    /// A collector for a file whose columns are the table's and then `add_columns`.
+    pub(in crate::lake) fn stats_collector(&self, add_columns: &[FieldRef]) -> Result<StatsCollector, LakeError> {
+        let failing = self.failing();
+        // A transaction that is never committed: it alone knows which columns the table's properties index.
+        let committer = CreateOnlyCommitter::new(self.log.store.clone(), self.log.runtime.clone());
+        let mut builder = self.kernel.clone().update_table(UpdateTableOperation::Write, ENGINE_INFO, true);
+        for field in self.kernel_fields(add_columns)? {
+            builder = builder.add_column(field);
+        }
+        let accumulator = builder
+            .build(self.engine(), Box::new(committer))
+            .and_then(|transaction| transaction.write_state()?.write_context_builder().build())
+            .map(|context| FileStatsAccumulator::new(context.stats_columns(), context.physical_data_schema()));
+        Ok(StatsCollector {
+            table: self.table.clone(),
+            accumulator: accumulator.map_err(|error| failing.writing(error))?,
+        })
+    }
+
+    /// Arrow fields as the kernel's; only nullable ones can be added to a table that has rows.
+    pub(super) fn kernel_fields(&self, fields: &[FieldRef]) -> Result<Vec<StructField>, LakeError> {
+        fields
+            .iter()
+            .map(|field| field.as_ref().try_into_kernel().map_err(|e| self.failing().writing(e.into())))
+            .collect()
+    }
+}
+
+fn is_finite(column: &dyn Array) -> bool {
+    match column.data_type() {
+        DataType::Float64 => column.as_primitive::<Float64Type>().iter().flatten().all(f64::is_finite),
+        DataType::Float32 => column.as_primitive::<Float32Type>().iter().flatten().all(f32::is_finite),
+        _ => true,
+    }
+}

@@ -1,0 +1,31 @@
+//! Where it stays: Delta tables, the state beside them and the lease, in a folder or a bucket.
+//!
+//! The rule: a table changes only by one create-only put into its log; everything else here is either a file that no
+//! commit names yet, or a help for people and the next run that may lag the tables but never lead them.
+//! This module knows no source: columns, keys and progress are what the caller says they are.
+
+mod commit;
+mod delta;
+mod destination;
+mod error;
+mod key_range;
+mod names;
+mod probe;
+mod reader;
+mod store;
+mod stored_file;
+mod table;
+#[cfg(test)]
+mod testing;
+mod upload;
+mod writer;
+
+pub use self::commit::{Change, CommitNote, CommitOutcome};
+pub use self::destination::{Destination, DestinationError, S3Settings};
+pub use self::error::LakeError;
+pub use self::key_range::KeyRange;
+pub use self::names::{TableName, TransactionId};
+pub use self::reader::Read;
+pub use self::store::Lake;
+pub use self::table::{DataFile, Table};
+pub use self::writer::{DataFileWriter, WrittenFile};
