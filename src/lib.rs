@@ -1,3 +1,4 @@
 //! Brings a Kustomer organisation into Delta tables: incrementally, completely, within a share of the rate limit.
 pub mod catalog;
 pub mod clock;
+pub mod table;

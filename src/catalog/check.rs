@@ -106,7 +106,8 @@ sources: [invented]
     fn a_consistent_file_is_an_entity() {
         let catalog = Catalog::from_files([("things.yaml", GOOD)]).unwrap();
         let names: Vec<_> = catalog.get("things").unwrap().columns.iter().map(|column| column.name.as_str()).collect();
-        let expected = ["id", "updated_at", "box_name", "owner_id", "_extracted_at", "_deleted", "_deleted_at", "_extra"];
+        let expected =
+            ["id", "updated_at", "box_name", "owner_id", "_extracted_at", "_deleted", "_deleted_at", "_extra"];
         assert_eq!(names, expected);
     }
 
