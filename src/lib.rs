@@ -4,3 +4,4 @@ pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod lake;
+pub mod table;

@@ -1,0 +1,153 @@
+//! Records become typed rows.
+//!
+//! The rule: a value is a typed cell, or it is text in `_extra`; an odd value never fails a record
+//! and never changes. `null`, absent, and `{}` in place of an object whose members are columns mean
+//! the same (API reference, section 5.3), as do `deleted: false` and its absence where only
+//! `_deleted` reads it. If a key is repeated in an object, the last one fills the column. Of a
+//! relationship only `data` is kept. No depth of nesting below a column is too deep, because values
+//! are skipped, not built.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray};
+use arrow::error::ArrowError;
+use chrono::{DateTime, Utc};
+use thiserror::Error;
+
+use super::builder::ColumnBuilder;
+use super::gather::Gatherer;
+use super::json;
+use super::plan::{Fill, Plan};
+use super::problems::Problems;
+use super::row::Row;
+use super::schema::TableSchema;
+use crate::catalog::{EntityName, SystemColumn};
+
+/// The JSON text of one resource: `{type, id, attributes, relationships, links}` (API reference, section 5.1).
+pub type RawRecord<'a> = &'a [u8];
+
+/// What becomes of attributes that have no column. Relationships and values that do not fit are kept in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownAttributes {
+    /// They are kept in `_extra`.
+    Extra,
+    /// They are dropped, which is the one loss that the configuration can ask for.
+    Ignore,
+    /// They are an error.
+    Fail,
+}
+
+/// Records that give no batch at all.
+#[derive(Debug, Error)]
+pub enum ConvertError {
+    /// The text of a record is no JSON, so the page was damaged on its way: read it again.
+    #[error("record {record} of the page is no JSON")]
+    Malformed {
+        /// Its number, from 0.
+        record: usize,
+    },
+    /// An attribute has no column, and [`UnknownAttributes::Fail`] was asked for: change the schema or the configuration.
+    #[error("{entity}: attribute {path} has no column (unknown_attributes: fail)")]
+    UnknownAttribute {
+        /// The entity.
+        entity: EntityName,
+        /// The dotted path of the attribute.
+        path: String,
+    },
+    /// The records are too large for one batch: convert fewer at once.
+    #[error("records of {bytes} bytes are too many for one batch")]
+    TooLarge {
+        /// Their size.
+        bytes: usize,
+    },
+    /// Arrow refused the columns, which is an error of ours.
+    #[error(transparent)]
+    Arrow(#[from] ArrowError),
+}
+
+/// The rows of some records.
+#[derive(Debug, Clone)]
+pub struct Converted {
+    /// One row for each record that has its key, in the order of the records.
+    pub batch: RecordBatch,
+    /// What was odd.
+    pub problems: Problems,
+    /// The numbers, from 0, of the records that are in no batch, because a part of their key is missing or no text.
+    pub without_key: Vec<usize>,
+}
+
+/// Turns records of one entity into rows of its table.
+#[derive(Debug)]
+pub struct Converter {
+    schema: TableSchema,
+    plan: Plan,
+    unknown: UnknownAttributes,
+}
+
+impl Converter {
+    /// A converter to rows of that schema.
+    #[must_use]
+    pub fn new(schema: &TableSchema, unknown: UnknownAttributes) -> Self {
+        Self { schema: schema.clone(), plan: Plan::new(schema), unknown }
+    }
+
+    /// The rows of `records`, which were read at `extracted_at` by the server's clock.
+    ///
+    /// # Errors
+    /// A text that is no JSON, an attribute that must not be unknown, more than 2 GiB at once.
+    pub fn convert(&self, records: &[RawRecord<'_>], extracted_at: DateTime<Utc>) -> Result<Converted, ConvertError> {
+        fits_one_batch(records)?;
+        let kinds = self.schema.columns().iter().map(|column| column.kind);
+        let mut builders: Vec<_> = kinds.map(|kind| ColumnBuilder::new(kind, records.len())).collect();
+        let (mut problems, mut without_key, mut rows) = (Problems::default(), Vec::new(), 0);
+        let gatherer = Gatherer { plan: &self.plan, resource_type: self.schema.resource_type(), unknown: self.unknown };
+        for (number, record) in records.iter().enumerate() {
+            let malformed = |_| ConvertError::Malformed { record: number };
+            let text = json::trimmed(record).map_err(malformed)?;
+            if !text.starts_with('{') {
+                without_key.push(number);
+                continue;
+            }
+            let parts = gatherer.gather(text, &mut problems).map_err(malformed)?;
+            if let Some(path) = parts.unknown {
+                return Err(ConvertError::UnknownAttribute { entity: self.schema.entity().clone(), path });
+            }
+            let row = Row { schema: &self.schema, plan: &self.plan, parts };
+            if !row.has_key() {
+                without_key.push(number);
+                continue;
+            }
+            row.append_to(&mut builders, &mut problems);
+            rows += 1;
+        }
+        problems.without_key += without_key.len() as u64;
+        let batch = self.finish(builders, rows, extracted_at)?;
+        Ok(Converted { batch, problems, without_key })
+    }
+
+    fn finish(
+        &self,
+        builders: Vec<ColumnBuilder>,
+        rows: usize,
+        extracted_at: DateTime<Utc>,
+    ) -> Result<RecordBatch, ArrowError> {
+        let columns = builders.into_iter().zip(&self.plan.fills).map(|(builder, fill)| match fill {
+            Fill::System(SystemColumn::ExtractedAt) => instants(extracted_at, rows),
+            _ => builder.finish(),
+        });
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(self.schema.arrow()), columns.collect(), &options)
+    }
+}
+
+fn instants(instant: DateTime<Utc>, rows: usize) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from_value(instant.timestamp_micros(), rows).with_timezone("UTC"))
+}
+
+/// Arrow's text columns end at 2 GiB. No column outgrows the records that it was made of, `_extra` by less than
+/// the names that it adds.
+fn fits_one_batch(records: &[RawRecord<'_>]) -> Result<(), ConvertError> {
+    const ADDED_NAMES: usize = 128;
+    let bytes = records.iter().map(|record| record.len() + ADDED_NAMES).sum();
+    if i32::try_from(bytes).is_ok() { Ok(()) } else { Err(ConvertError::TooLarge { bytes }) }
+}

@@ -1,0 +1,136 @@
+//! A record taken apart: the JSON texts of its columns, and what is left over.
+
+use super::convert::UnknownAttributes;
+use super::extra::Extra;
+use super::json::{self, Member};
+use super::plan::{ATTRIBUTES, Node, Plan, Target};
+use super::problems::{Mismatch, Problems};
+
+/// The parts of one record.
+#[derive(Debug, Default)]
+pub(super) struct Parts<'a> {
+    /// By slot of the [`Plan`].
+    pub(super) slots: Vec<Option<Member<'a>>>,
+    pub(super) id: Option<Member<'a>>,
+    pub(super) extra: Extra<'a>,
+    /// Path of the first attribute without a column, where that is an error.
+    pub(super) unknown: Option<String>,
+}
+
+/// Takes records apart by a plan.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gatherer<'p> {
+    pub(super) plan: &'p Plan,
+    pub(super) resource_type: &'p str,
+    pub(super) unknown: UnknownAttributes,
+}
+
+impl Gatherer<'_> {
+    /// Takes apart the record with the JSON text `record`, an object.
+    ///
+    /// # Errors
+    /// Text that is no JSON object.
+    pub(super) fn gather<'a>(self, record: &'a str, problems: &mut Problems) -> serde_json::Result<Parts<'a>> {
+        let mut parts = Parts { slots: vec![None; self.plan.slots], ..Parts::default() };
+        json::members(record, |member| {
+            let Some(found) = json::kind(member.value) else { return Ok(()) };
+            let is_object = member.value.starts_with('{');
+            match member.name().as_deref() {
+                Some("id") => parts.id = Some(member),
+                Some("attributes") if is_object => {
+                    return self.attributes(ATTRIBUTES, member.value, &mut parts, problems);
+                }
+                Some("relationships") if is_object => return self.relationships(member.value, &mut parts, problems),
+                Some(name @ ("attributes" | "relationships")) => {
+                    problems.count(name, Mismatch::Type, found);
+                    parts.extra.record.push(member);
+                }
+                Some("type") if json::text(member.value).is_ok_and(|name| name == self.resource_type) => {}
+                Some("links") => {}
+                Some(_) | None => parts.extra.record.push(member),
+            }
+            Ok(())
+        })?;
+        Ok(parts)
+    }
+
+    fn attributes<'a>(
+        self,
+        node: Node,
+        object: &'a str,
+        parts: &mut Parts<'a>,
+        problems: &mut Problems,
+    ) -> serde_json::Result<()> {
+        json::members(object, |member| {
+            let name = member.name();
+            match name.as_deref().and_then(|name| self.plan.member(node, name)) {
+                Some(Target::Value(slot)) => {
+                    if let Some(place) = parts.slots.get_mut(slot) {
+                        *place = Some(member);
+                    }
+                }
+                Some(Target::Object(child)) if member.value.starts_with('{') => {
+                    return self.attributes(child, member.value, parts, problems);
+                }
+                target => {
+                    let Some(found) = json::kind(member.value) else { return Ok(()) };
+                    if let Some(Target::Object(child)) = target {
+                        let path = self.plan.object(child).map_or("", |object| &object.path);
+                        problems.count(&format!("{path}.*"), Mismatch::Type, found);
+                        parts.extra.attributes.push((node, member));
+                    } else {
+                        self.unknown_attribute(node, member, parts);
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn unknown_attribute<'a>(self, node: Node, member: Member<'a>, parts: &mut Parts<'a>) {
+        match self.unknown {
+            UnknownAttributes::Extra => parts.extra.attributes.push((node, member)),
+            UnknownAttributes::Ignore => {}
+            UnknownAttributes::Fail => {
+                let above = self.plan.object(node).map_or("", |object| &object.path);
+                let name = member.name().unwrap_or_else(|| member.key.into());
+                let path = if above.is_empty() { name.into_owned() } else { format!("{above}.{name}") };
+                parts.unknown.get_or_insert(path);
+            }
+        }
+    }
+
+    fn relationships<'a>(
+        self,
+        object: &'a str,
+        parts: &mut Parts<'a>,
+        problems: &mut Problems,
+    ) -> serde_json::Result<()> {
+        json::members(object, |member| {
+            let Some(found) = json::kind(member.value) else { return Ok(()) };
+            if !member.value.starts_with('{') {
+                problems.count("relationships", Mismatch::Relationship, found);
+                parts.extra.odd_relationships.push(member);
+                return Ok(());
+            }
+            let mut data = None;
+            json::members(member.value, |inner| {
+                if inner.key == "\"data\"" {
+                    data = json::kind(inner.value).map(|_| inner.value);
+                }
+                Ok(())
+            })?;
+            let Some(value) = data else { return Ok(()) };
+            let data = Member { key: member.key, value };
+            match member.name().and_then(|name| self.plan.relationship(&name)) {
+                Some(slot) => {
+                    if let Some(place) = parts.slots.get_mut(slot) {
+                        *place = Some(data);
+                    }
+                }
+                None => parts.extra.relationships.push(data),
+            }
+            Ok(())
+        })
+    }
+}

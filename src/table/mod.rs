@@ -1,0 +1,37 @@
+//! Shape: records become typed rows, rows become sorted files, and two copies of a row become one.
+//!
+//! The rule: nothing that the source said is lost. A value that fits its column stands there; any
+//! other value stands, as unchanged JSON text, in the column `_extra`; a record without its key is
+//! handed back by number. What is dropped on purpose: `links` and relationships without `data`,
+//! which only say where else to ask, the difference between a value that is `null` and one that is
+//! absent, and the text form of what fits (`5.0` or `5`, the UTC offset of an instant).
+//!
+//! This module knows JSON, Arrow and Parquet; it knows no request, no storage and no transaction log.
+//!
+//! | Stage | From | To |
+//! | --- | --- | --- |
+//! | [`Converter`] | JSON text of resources | a [`RecordBatch`](arrow::array::RecordBatch) and [`Problems`] |
+//! | [`newest_by_key`] | batches in any order | one sorted batch, one row a key |
+
+mod builder;
+mod conform;
+mod convert;
+mod extra;
+mod gather;
+mod json;
+mod order;
+mod plan;
+mod problems;
+mod rebuild;
+mod row;
+mod schema;
+mod sort;
+#[cfg(test)]
+mod tests;
+
+pub use convert::{ConvertError, Converted, Converter, RawRecord, UnknownAttributes};
+pub use order::{Deletes, MergePolicy, RowOrder, TableError};
+pub use problems::{JsonKind, Misfit, Mismatch, Problems};
+pub use rebuild::{RebuildError, rebuild};
+pub use schema::{ATTRIBUTE_METADATA, TYPE_METADATA, TableSchema};
+pub use sort::newest_by_key;

@@ -1,0 +1,178 @@
+//! Where each part of a record goes: the schema turned into look-ups by JSON key.
+//!
+//! The rule: a column has at most one *slot*, the place where its JSON text waits until the record
+//! is read to its end. A key that is repeated fills the same slot again, so the last one wins.
+
+use std::collections::HashMap;
+
+use super::schema::TableSchema;
+use crate::catalog::{Relation, Source, SystemColumn};
+
+/// Position of a waiting JSON text.
+pub(super) type Slot = usize;
+
+/// Position of an object with columns below it; [`ATTRIBUTES`] is `attributes` itself.
+pub(super) type Node = usize;
+
+/// The object `attributes`.
+pub(super) const ATTRIBUTES: Node = 0;
+
+/// Where the parts of a record go.
+#[derive(Debug)]
+pub(super) struct Plan {
+    objects: Vec<Object>,
+    relationships: HashMap<String, Slot>,
+    pub(super) fills: Vec<Fill>,
+    pub(super) slots: usize,
+    pub(super) deleted: SystemInput,
+    pub(super) deleted_at: SystemInput,
+}
+
+/// An object of which at least one member has a column.
+#[derive(Debug)]
+pub(super) struct Object {
+    /// Its key as JSON text; empty for `attributes`.
+    pub(super) key: String,
+    /// Its dotted path; empty for `attributes`.
+    pub(super) path: String,
+    pub(super) parent: Option<Node>,
+    members: HashMap<String, Target>,
+}
+
+/// What a key of an object stands for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Target {
+    Value(Slot),
+    Object(Node),
+}
+
+/// Where a column's value comes from.
+#[derive(Debug)]
+pub(super) enum Fill {
+    Id,
+    Attribute { slot: Slot, node: Node },
+    One { slot: Slot, resource_type: String },
+    Many { slot: Slot, resource_type: String },
+    Data { slot: Slot },
+    System(SystemColumn),
+}
+
+/// An attribute that a system column reads.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum SystemInput {
+    /// It has a column of its own, which keeps whatever the system column cannot.
+    Shared(Slot),
+    /// Only the system column reads it.
+    Sole(Slot),
+    /// The attribute is an object with columns below it.
+    None,
+}
+
+impl SystemInput {
+    pub(super) const fn slot(self) -> Option<Slot> {
+        match self {
+            Self::Shared(slot) | Self::Sole(slot) => Some(slot),
+            Self::None => None,
+        }
+    }
+}
+
+impl Plan {
+    pub(super) fn new(schema: &TableSchema) -> Self {
+        let root = Object { key: String::new(), path: String::new(), parent: None, members: HashMap::new() };
+        let mut plan = Self {
+            objects: vec![root],
+            relationships: HashMap::new(),
+            fills: Vec::new(),
+            slots: 0,
+            deleted: SystemInput::None,
+            deleted_at: SystemInput::None,
+        };
+        for column in schema.columns() {
+            let fill = plan.fill(&column.source);
+            plan.fills.push(fill);
+        }
+        plan.deleted = plan.system_input("deleted");
+        plan.deleted_at = plan.system_input("deletedAt");
+        plan
+    }
+
+    /// What `key` of the object `node` stands for; none if no column comes from it.
+    pub(super) fn member(&self, node: Node, key: &str) -> Option<Target> {
+        self.objects.get(node)?.members.get(key).copied()
+    }
+
+    /// The slot of the data of the relationship `name`.
+    pub(super) fn relationship(&self, name: &str) -> Option<Slot> {
+        self.relationships.get(name).copied()
+    }
+
+    pub(super) fn object(&self, node: Node) -> Option<&Object> {
+        self.objects.get(node)
+    }
+
+    /// The objects directly below `node`.
+    pub(super) fn children(&self, node: Node) -> impl Iterator<Item = (Node, &Object)> {
+        self.objects.iter().enumerate().filter(move |(_, object)| object.parent == Some(node))
+    }
+
+    fn fill(&mut self, source: &Source) -> Fill {
+        match source {
+            Source::Id => Fill::Id,
+            Source::Attribute(path) => {
+                let (node, slot) = self.attribute(&path.0);
+                Fill::Attribute { slot, node }
+            }
+            Source::Relationship { name, relation } => {
+                let slot = self.next_slot();
+                self.relationships.insert(name.clone(), slot);
+                match relation {
+                    Relation::One(kind) => Fill::One { slot, resource_type: kind.clone() },
+                    Relation::Many(kind) => Fill::Many { slot, resource_type: kind.clone() },
+                    Relation::Data => Fill::Data { slot },
+                }
+            }
+            Source::System(column) => Fill::System(*column),
+        }
+    }
+
+    fn attribute(&mut self, path: &[String]) -> (Node, Slot) {
+        let slot = self.next_slot();
+        let mut node = ATTRIBUTES;
+        if let Some((last, parents)) = path.split_last() {
+            for name in parents {
+                node = self.child(node, name);
+            }
+            if let Some(object) = self.objects.get_mut(node) {
+                object.members.insert(last.clone(), Target::Value(slot));
+            }
+        }
+        (node, slot)
+    }
+
+    fn child(&mut self, parent: Node, name: &str) -> Node {
+        if let Some(Target::Object(node)) = self.member(parent, name) {
+            return node;
+        }
+        let node = self.objects.len();
+        let Some(object) = self.objects.get_mut(parent) else { return parent };
+        object.members.insert(name.to_owned(), Target::Object(node));
+        let path = if object.path.is_empty() { name.to_owned() } else { format!("{}.{name}", object.path) };
+        let key = serde_json::Value::from(name).to_string();
+        self.objects.push(Object { key, path, parent: Some(parent), members: HashMap::new() });
+        node
+    }
+
+    fn system_input(&mut self, attribute: &str) -> SystemInput {
+        match self.member(ATTRIBUTES, attribute) {
+            Some(Target::Value(slot)) => SystemInput::Shared(slot),
+            Some(Target::Object(_)) => SystemInput::None,
+            None => SystemInput::Sole(self.attribute(&[attribute.to_owned()]).1),
+        }
+    }
+
+    const fn next_slot(&mut self) -> Slot {
+        self.slots += 1;
+        self.slots - 1
+    }
+}

@@ -1,0 +1,141 @@
+//! One record on its way into the columns.
+
+use super::builder::ColumnBuilder;
+use super::gather::Parts;
+use super::json::{self, Member};
+use super::plan::{ATTRIBUTES, Fill, Node, Plan, Slot, SystemInput};
+use super::problems::{Mismatch, Problems};
+use super::schema::TableSchema;
+use crate::catalog::SystemColumn;
+
+/// A record that was taken apart.
+pub(super) struct Row<'p, 'a> {
+    pub(super) schema: &'p TableSchema,
+    pub(super) plan: &'p Plan,
+    pub(super) parts: Parts<'a>,
+}
+
+/// A value that its column did not take, and where it stands in the record.
+struct Leftover<'a> {
+    place: Place,
+    member: Member<'a>,
+    /// None if the value as such is as expected.
+    mismatch: Option<Mismatch>,
+}
+
+enum Place {
+    Record,
+    Attribute(Node),
+    Relationship,
+}
+
+impl<'a> Row<'_, 'a> {
+    /// Whether every column of the primary key has a text.
+    pub(super) fn has_key(&self) -> bool {
+        let key = &self.schema.order().key;
+        let columns = self.schema.columns().iter().zip(&self.plan.fills);
+        columns.filter(|(column, _)| key.contains(&column.name)).all(|(_, fill)| {
+            let value = match fill {
+                Fill::Id => self.parts.id.map(|id| id.value),
+                Fill::Attribute { slot, .. } => self.slot(*slot).map(|member| member.value),
+                Fill::One { slot, resource_type } => {
+                    self.slot(*slot).and_then(|data| json::identifier(data.value, resource_type).ok())
+                }
+                Fill::Many { .. } | Fill::Data { .. } | Fill::System(_) => None,
+            };
+            value.is_some_and(|json| json::text(json).is_ok_and(|text| !text.is_empty()))
+        })
+    }
+
+    /// Appends one cell to each builder but that of `_extracted_at`, which is the same for all rows.
+    pub(super) fn append_to(mut self, builders: &mut [ColumnBuilder], problems: &mut Problems) {
+        let columns = self.schema.columns().iter().zip(&self.plan.fills);
+        for ((column, fill), builder) in columns.zip(&mut *builders) {
+            let Some(left) = self.cell(fill, builder) else { continue };
+            if let (Some(mismatch), Some(found)) = (left.mismatch, json::kind(left.member.value)) {
+                problems.count(&column.name, mismatch, found);
+            }
+            match left.place {
+                Place::Record => self.parts.extra.record.push(left.member),
+                Place::Attribute(node) => self.parts.extra.attributes.push((node, left.member)),
+                Place::Relationship => self.parts.extra.relationships.push(left.member),
+            }
+        }
+        let extra = self.parts.extra.text(self.plan);
+        for (fill, builder) in self.plan.fills.iter().zip(builders) {
+            if matches!(fill, Fill::System(SystemColumn::Extra)) {
+                // JSON text always fits a column of JSON.
+                let _fits = builder.append(extra.as_deref());
+            }
+        }
+    }
+
+    fn cell(&self, fill: &Fill, builder: &mut ColumnBuilder) -> Option<Leftover<'a>> {
+        let (place, member, outcome) = match fill {
+            Fill::Id => (Place::Record, self.parts.id, builder.append(self.parts.id.map(|id| id.value))),
+            Fill::Attribute { slot, node } => {
+                let member = self.slot(*slot);
+                (Place::Attribute(*node), member, builder.append(member.map(|member| member.value)))
+            }
+            Fill::Data { slot } => {
+                let data = self.slot(*slot);
+                (Place::Relationship, data, builder.append(data.map(|data| data.value)))
+            }
+            Fill::One { slot, resource_type } => {
+                let data = self.slot(*slot);
+                let id = data.map(|data| json::identifier(data.value, resource_type)).transpose();
+                let outcome = match id {
+                    Ok(id) => builder.append(id),
+                    Err(mismatch) => builder.append(None).and(Err(mismatch)),
+                };
+                (Place::Relationship, data, outcome)
+            }
+            Fill::Many { slot, resource_type } => {
+                let data = self.slot(*slot);
+                let outcome = match data {
+                    Some(data) => builder.append_texts(json::identifiers(data.value, resource_type)),
+                    None => builder.append(None),
+                };
+                (Place::Relationship, data, outcome)
+            }
+            Fill::System(SystemColumn::Deleted) => return self.deleted_cell(builder),
+            Fill::System(SystemColumn::DeletedAt) => return self.deleted_at_cell(builder),
+            Fill::System(SystemColumn::ExtractedAt | SystemColumn::Extra) => return None,
+        };
+        let mismatch = Some(outcome.err()?);
+        Some(Leftover { place, member: member?, mismatch })
+    }
+
+    /// Appends to `_deleted`, which is never null so that nobody forgets the third case in a query.
+    fn deleted_cell(&self, builder: &mut ColumnBuilder) -> Option<Leftover<'a>> {
+        let outcome = builder.append(Some(if self.is_deleted() { "true" } else { "false" }));
+        let member = self.sole(self.plan.deleted)?;
+        let mismatch = Some(outcome.and(json::boolean(member.value)).err()?);
+        Some(Leftover { place: Place::Attribute(ATTRIBUTES), member, mismatch })
+    }
+
+    /// Appends to `_deleted_at`. A restored record may still tell when it was deleted: then that is left over.
+    fn deleted_at_cell(&self, builder: &mut ColumnBuilder) -> Option<Leftover<'a>> {
+        let told = self.plan.deleted_at.slot().and_then(|slot| self.slot(slot)).filter(|_| self.is_deleted());
+        let outcome = builder.append(told.map(|member| member.value));
+        let member = self.sole(self.plan.deleted_at)?;
+        if told.is_some() && outcome.is_ok() {
+            return None;
+        }
+        Some(Leftover { place: Place::Attribute(ATTRIBUTES), member, mismatch: outcome.err() })
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.plan.deleted.slot().and_then(|slot| self.slot(slot)).is_some_and(|member| member.value == "true")
+    }
+
+    /// The value that only a system column reads, unless it is null.
+    fn sole(&self, input: SystemInput) -> Option<Member<'a>> {
+        let SystemInput::Sole(slot) = input else { return None };
+        self.slot(slot).filter(|member| json::kind(member.value).is_some())
+    }
+
+    fn slot(&self, slot: Slot) -> Option<Member<'a>> {
+        self.parts.slots.get(slot).copied().flatten()
+    }
+}
