@@ -104,6 +104,14 @@ impl Entropy {
         }
     }
 
+    /// A number below `bound`, or 0; evenly drawn as long as the bound is small against 2^63.
+    #[must_use]
+    pub fn below(&self, bound: u64) -> u64 {
+        let (_, low) = self.unique().as_u64_pair();
+        // The two leading bits are the variant of a version 4 UUID.
+        (low & (u64::MAX >> 2)).checked_rem(bound).unwrap_or_default()
+    }
+
     /// A number in `[0, 1)`, for jitter.
     #[must_use]
     pub fn fraction(&self) -> f64 {

@@ -3,5 +3,7 @@ pub mod api;
 pub mod catalog;
 pub mod clock;
 pub mod config;
+pub mod extract;
 pub mod lake;
 pub mod table;
+pub mod window;

@@ -1,0 +1,13 @@
+//! Which part of an entity is read, and reading it to its stated end.
+//!
+//! The rule: a walk gives every record of its window at least once, or ends in an error that names
+//! the window. It never skips and never takes an answer that does not state its end for the end.
+
+mod list;
+mod plan;
+mod search;
+mod tie;
+mod walk;
+
+pub use plan::{Known, LookBack, Place, Plan, Progress, Step, plan, run_window};
+pub use walk::{Read, Walk, WalkError};
