@@ -138,7 +138,7 @@ impl Client {
         let answer = self.transport.exchange(&call.message).await;
         let result = answer.body.and_then(|body| {
             self.meter.received(&body);
-            Page::parse(&body, answer.server_time).map_err(Cause::BadPage)
+            Page::parse(&body, call.request.content(), answer.server_time).map_err(Cause::BadPage)
         });
         if result.as_ref().is_err_and(Cause::is_throttling) {
             self.meter.throttled();

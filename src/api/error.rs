@@ -189,9 +189,18 @@ impl Display for Failure {
 
 impl Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "status {}", self.status)?;
+        let meaning = match self.status {
+            401 => "not accepted",
+            403 => "not permitted",
+            404 | 410 => "not found",
+            429 => "too many requests",
+            400..=499 => "refused",
+            500.. => "failed on the server",
+            _ => "no usable answer",
+        };
+        write!(f, "{meaning} (status {})", self.status)?;
         if let Some(code) = &self.code {
-            write!(f, " {code}")?;
+            write!(f, ", {code}")?;
         }
         if let Some(phrase) = &self.phrase {
             write!(f, ", {phrase}")?;

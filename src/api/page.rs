@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
 use super::json::{is_null, members, value};
+use super::search::Content;
 
 /// One answer: records in the order of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,9 +115,12 @@ impl From<serde_json::Error> for BadPage {
 impl Page {
     /// Reads the envelope of sections 5.1 and 5.2 of the API reference.
     ///
+    /// The shape of an answer to a search for ids only is not documented: resources without attributes and bare
+    /// ids are both read.
+    ///
     /// # Errors
     /// [`BadPage`], each of which is worth another try.
-    pub fn parse(body: &Bytes, server_time: Option<DateTime<Utc>>) -> Result<Self, BadPage> {
+    pub fn parse(body: &Bytes, content: Content, server_time: Option<DateTime<Utc>>) -> Result<Self, BadPage> {
         let text = str::from_utf8(body).map_err(|_| BadPage::Encoding)?;
         let [data, links, meta] = members(text, ["data", "links", "meta"])?;
         let [timed_out, total] = inner(meta, ["timed_out", "total"]);
@@ -126,7 +130,13 @@ impl Page {
         let records = resources(data)?
             .into_iter()
             .enumerate()
-            .map(|(index, raw)| Record::read(body, raw).ok_or(BadPage::NotARecord(index)))
+            .map(|(index, raw)| {
+                match content {
+                    Content::Full => Record::read(body, raw),
+                    Content::IdsOnly => Record::read(body, raw).or_else(|| Record::read_id(body, raw)),
+                }
+                .ok_or(BadPage::NotARecord(index))
+            })
             .collect::<Result<_, _>>()?;
         let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
         Ok(Self { records, next: Next::read(links)?, total: value(total), server_time, bytes })
@@ -152,7 +162,7 @@ impl Record {
         let [id, attributes] = members(raw.get(), ["id", "attributes"]).ok()?;
         let [updated_at, created_at, rev, deleted] = inner(attributes, ["updatedAt", "createdAt", "rev", "deleted"]);
         Some(Self {
-            id: value::<String>(id).filter(|id| !id.is_empty()).map(|id| RecordId(id.into())),
+            id: record_id(id),
             updated_at: instant(updated_at),
             created_at: instant(created_at),
             rev: value(rev),
@@ -160,6 +170,17 @@ impl Record {
             json: body.slice_ref(raw.get().as_bytes()),
         })
     }
+
+    /// The same for a bare id.
+    fn read_id(body: &Bytes, raw: &RawValue) -> Option<Self> {
+        let json = body.slice_ref(raw.get().as_bytes());
+        let id = Some(record_id(Some(raw))?);
+        Some(Self { id, updated_at: None, created_at: None, rev: None, deleted: false, json })
+    }
+}
+
+fn record_id(raw: Option<&RawValue>) -> Option<RecordId> {
+    value::<String>(raw).filter(|id| !id.is_empty()).map(|id| RecordId(id.into()))
 }
 
 /// The resources of `data`, which is a list, or one resource when the answer is about one.
@@ -187,7 +208,7 @@ mod tests {
     use super::*;
 
     fn parse(body: &str) -> Result<Page, BadPage> {
-        Page::parse(&Bytes::copy_from_slice(body.as_bytes()), None)
+        Page::parse(&Bytes::copy_from_slice(body.as_bytes()), Content::Full, None)
     }
 
     fn record(attributes: &str) -> Record {
@@ -220,7 +241,7 @@ mod tests {
     #[test]
     fn records_share_the_memory_of_the_page() {
         let body = Bytes::copy_from_slice(LIST.as_bytes());
-        let page = Page::parse(&body, None).unwrap();
+        let page = Page::parse(&body, Content::Full, None).unwrap();
         assert!(page.records.iter().all(|record| body.as_ptr_range().contains(&record.json.as_ptr())));
     }
 
@@ -228,6 +249,17 @@ mod tests {
     fn one_resource_is_a_page_of_one_record() {
         let page = parse(r#"{"data": {"type": "user", "id": "a1", "attributes": {}}}"#).unwrap();
         assert_eq!((page.records.len(), &page.next), (1, &Next::End));
+    }
+
+    #[test]
+    fn ids_are_read_bare_or_as_resources_where_ids_were_asked_for() {
+        let body = Bytes::from_static(br#"{"data": ["a1", {"type": "user", "id": "a2"}]}"#);
+        let page = Page::parse(&body, Content::IdsOnly, None).unwrap();
+        let ids: Vec<_> = page.records.iter().filter_map(|record| record.id.as_ref()).map(RecordId::as_str).collect();
+        assert_eq!(ids, ["a1", "a2"]);
+        assert_eq!(Page::parse(&body, Content::Full, None), Err(BadPage::NotARecord(0)));
+        let body = Bytes::from_static(br#"{"data": [""]}"#);
+        assert_eq!(Page::parse(&body, Content::IdsOnly, None), Err(BadPage::NotARecord(0)));
     }
 
     #[test]
@@ -257,7 +289,10 @@ mod tests {
         for body in ["", "[]", "<html>", r#"{"data": []} x"#, r#"[[], {"next": null}]"#] {
             assert!(matches!(parse(body), Err(BadPage::Syntax { .. })), "{body}");
         }
-        assert_eq!(Page::parse(&Bytes::from_static(b"{\"data\": [\"\xff\"]}"), None), Err(BadPage::Encoding));
+        assert_eq!(
+            Page::parse(&Bytes::from_static(b"{\"data\": [\"\xff\"]}"), Content::Full, None),
+            Err(BadPage::Encoding)
+        );
     }
 
     #[test]
@@ -288,7 +323,7 @@ mod tests {
 
         #[test]
         fn no_bytes_break_the_reading(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Page::parse(&Bytes::from(bytes), None);
+            let _ = Page::parse(&Bytes::from(bytes), Content::IdsOnly, None);
         }
     }
 }

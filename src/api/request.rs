@@ -8,7 +8,7 @@ use std::fmt::{self, Display};
 use url::form_urlencoded::Serializer;
 
 use super::path::Path;
-use super::search::Search;
+use super::search::{Content, Search};
 
 /// One question to the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,15 @@ impl Request {
         match self {
             Self::Search(_) => Budget::Search,
             Self::List(_) | Self::ById(_) | Self::Follow(_) | Self::Token => Budget::Organisation,
+        }
+    }
+
+    /// What the records of the answer hold.
+    #[must_use]
+    pub fn content(&self) -> Content {
+        match self {
+            Self::Search(search) => search.content,
+            Self::List(_) | Self::ById(_) | Self::Follow(_) | Self::Token => Content::Full,
         }
     }
 

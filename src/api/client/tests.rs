@@ -161,8 +161,8 @@ async fn refusals_are_told_apart_by_what_to_do_next() {
     assert!(matches!(refused(404, "").await, ApiError::NotFound(_)));
     let rejected = refused(400, r#"{"errors": [{"code": "bad_request", "message": "Jane Doe"}]}"#).await;
     assert!(matches!(rejected, ApiError::Rejected(_)));
-    insta::assert_snapshot!(rejected.to_string(), @"GET /v1/users/current at 127.0.0.1: status 400 bad_request. Asking again would not help");
-    insta::assert_snapshot!(expired.to_string(), @"GET /v1/users/current at 127.0.0.1: status 401, the API key has expired. Check the API key and that it belongs to this organisation; a new one is made in Settings > Security > API Keys");
+    insta::assert_snapshot!(rejected.to_string(), @"GET /v1/users/current at 127.0.0.1: refused (status 400), bad_request. Asking again would not help");
+    insta::assert_snapshot!(expired.to_string(), @"GET /v1/users/current at 127.0.0.1: not accepted (status 401), the API key has expired. Check the API key and that it belongs to this organisation; a new one is made in Settings > Security > API Keys");
 }
 
 #[tokio::test]
@@ -230,6 +230,19 @@ async fn an_answer_of_any_size_is_kept_within_bounds() {
     let (result, requests) = ask(vec![large]).await;
     assert!(matches!(result, Err(ApiError::TooLarge(_))));
     assert_eq!(requests.len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_may_be_compressed() {
+    // The gzip form of {"data": []}.
+    const BODY: [u8; 32] = [
+        31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 171, 86, 74, 73, 44, 73, 84, 178, 82, 136, 142, 173, 5, 0, 184, 120, 189, 38,
+        12, 0, 0, 0,
+    ];
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", BODY.len());
+    let (page, _) = ask(vec![Reply::Bytes([head.as_bytes(), &BODY].concat())]).await;
+    let page = page.unwrap();
+    assert_eq!((page.records.len(), page.next, page.bytes), (0, Next::End, 12));
 }
 
 #[tokio::test]
