@@ -1,0 +1,176 @@
+//! Starting a simulator, and holding it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::clock::{ClockSpec, SimClock};
+use crate::context::Context;
+use crate::error::SimError;
+use crate::http::auth::TokenSpec;
+use crate::http::serve;
+use crate::shared::Shared;
+use crate::stats::Stats;
+use crate::switches::Switches;
+use crate::world::{Mutation, TruthRow, World, WorldSpec};
+
+/// Starts simulators.
+#[derive(Debug)]
+pub struct SimServer;
+
+impl SimServer {
+    /// Starts a simulator on a free port of the loopback interface, as tasks of the current Tokio runtime.
+    ///
+    /// # Errors
+    /// [`SimError::Listen`] when no port can be had.
+    pub async fn start(
+        world: WorldSpec,
+        switches: Switches,
+        clock: ClockSpec,
+    ) -> Result<SimHandle, SimError> {
+        Self::start_on(0, world, switches, clock).await
+    }
+
+    /// Starts a simulator on a port of the loopback interface; 0 stands for any free one.
+    ///
+    /// # Errors
+    /// [`SimError::Listen`] when the port is taken.
+    pub async fn start_on(
+        port: u16,
+        world: WorldSpec,
+        switches: Switches,
+        clock: ClockSpec,
+    ) -> Result<SimHandle, SimError> {
+        let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let listen = |source| SimError::Listen { addr, source };
+        let listener = TcpListener::bind(addr).await.map_err(listen)?;
+        let addr = listener.local_addr().map_err(listen)?;
+        let world = World::new(&world, clock.start);
+        let shared = Arc::new(Shared::new(world, switches, SimClock::new(clock)));
+        let task = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        Ok(SimHandle { addr, shared, task })
+    }
+}
+
+/// A running simulator; it stops when this is dropped.
+#[derive(Debug)]
+pub struct SimHandle {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for SimHandle {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl SimHandle {
+    /// Where it listens.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The base URL for clients, without a slash at its end.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Its clock.
+    #[must_use]
+    pub fn clock(&self) -> &SimClock {
+        &self.shared.clock
+    }
+
+    /// The switches as they are now.
+    #[must_use]
+    pub fn switches(&self) -> Switches {
+        self.shared.switches()
+    }
+
+    /// Sets all switches.
+    pub fn set_switches(&self, switches: Switches) {
+        self.shared.set_switches(switches);
+    }
+
+    /// Sets the switches that a JSON object names.
+    ///
+    /// # Errors
+    /// [`SimError::Json`] when a name or a value is unknown.
+    pub fn merge_switches(&self, changes: Value) -> Result<Switches, SimError> {
+        let merged = self.shared.switches().merged(changes)?;
+        self.shared.set_switches(merged);
+        Ok(merged)
+    }
+
+    /// Changes records that a seed chooses, at the present; returns their ids (of merges: source, target, source, …).
+    /// Raw records are never chosen.
+    ///
+    /// # Errors
+    /// [`SimError::Control`] for merges of anything but customers.
+    pub fn mutate(&self, change: Mutation) -> Result<Vec<String>, SimError> {
+        self.shared.mutate(change)
+    }
+
+    /// Gives `count` records one and the same `updatedAt`, in milliseconds since the epoch; returns their ids.
+    #[must_use]
+    pub fn tie(&self, context: Context, count: u32, at: i64) -> Vec<String> {
+        self.shared.tie(context, count, at)
+    }
+
+    /// Merges two customers by their ids.
+    ///
+    /// # Errors
+    /// [`SimError::Control`] when one does not exist, or both are the same.
+    pub fn merge(&self, source: &str, target: &str) -> Result<(), SimError> {
+        self.shared.merge(source, target)
+    }
+
+    /// Stores JSON resources verbatim, one a line; one with a known id replaces that record. Returns their ids.
+    ///
+    /// # Errors
+    /// [`SimError::Json`] or [`SimError::Control`] for a line that is no resource; earlier lines stay stored.
+    pub fn insert_raw(&self, context: Context, lines: &[u8]) -> Result<Vec<String>, SimError> {
+        self.shared.insert_raw(context, lines)
+    }
+
+    /// Adds a key, or replaces the one with the same token.
+    pub fn add_token(&self, token: TokenSpec) {
+        self.shared.add_token(token);
+    }
+
+    /// What has been asked since the start or the last reset.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.tally().stats()
+    }
+
+    /// Forgets what has been asked.
+    pub fn reset_stats(&self) {
+        self.shared.tally().reset();
+    }
+
+    /// What the primary store holds; records deleted for good are absent.
+    #[must_use]
+    pub fn truth(&self, context: Context) -> Vec<TruthRow> {
+        self.shared.world().truth(context)
+    }
+
+    /// Every record of the primary store as it is served by id: NDJSON.
+    #[must_use]
+    pub fn records(&self, context: Context) -> Vec<u8> {
+        self.shared.records(context)
+    }
+
+    /// Waits until the simulator stops, which it does not do by itself.
+    pub async fn stopped(mut self) {
+        // The task ends only by being aborted.
+        let _ = (&mut self.task).await;
+    }
+}

@@ -1,0 +1,260 @@
+//! One API request from arrival to answer.
+//!
+//! Rule: arrival is counted first; then key, budgets, role, fault, and only then the endpoint.
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::auth::{TokenSpec, authenticate};
+use super::body::SimBody;
+use super::budget::Verdict;
+use super::faults::{Fault, strike};
+use super::params::Params;
+use super::reply::Reply;
+use super::route::Route;
+use crate::clock::pause;
+use crate::shared::{Shared, count};
+use crate::stats::Outcome;
+use crate::switches::{Pod, ResetHeader, ResetUnit, RetryAfter, Switches};
+use crate::timestamp::{self, SECOND};
+
+/// The largest body that a client may send.
+const MOST_BYTES: usize = 1 << 20;
+
+/// The connection ends here, without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("dropped on purpose")]
+pub(crate) struct Dropped;
+
+/// A request that passed the door.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) switches: Switches,
+    pub(crate) token: TokenSpec,
+    pub(crate) path: &'a str,
+    pub(crate) params: Params,
+    pub(crate) now: i64,
+    pub(crate) number: u64,
+}
+
+/// Answers an API request.
+pub(crate) async fn answer(
+    shared: &Shared,
+    request: Request<Incoming>,
+) -> Result<Response<SimBody>, Dropped> {
+    let (parts, body) = request.into_parts();
+    let switches = shared.switches();
+    let now = shared.clock.now();
+    let number = count(&shared.requests);
+    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or(""));
+    let route = Route::of(path);
+    let context = route.context().map(crate::context::Context::name);
+    shared
+        .tally()
+        .arrive(route.kind(), context, route.searches(), now);
+    if switches.latency_ms > 0 {
+        pause(switches.latency_ms).await;
+    }
+    let body = Limited::new(body, MOST_BYTES).collect().await;
+    let authorization = parts
+        .headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let (verdict, passed) = admit(shared, &switches, authorization, &route, now);
+    let fault = if passed.is_ok() {
+        strike(&switches, number)
+    } else {
+        None
+    };
+    let reply = match (passed, fault) {
+        (Err(refusal), _) => refusal,
+        (Ok(_), Some(fault)) if fault.replaces() => fault.reply(),
+        (Ok(_), _) if !allowed(&parts.method, &route) => violation(shared),
+        (Ok(token), _) => {
+            let params = Params::read(query);
+            let call = Call {
+                shared,
+                switches,
+                token,
+                path,
+                params,
+                now,
+                number,
+            };
+            match body {
+                Ok(body) => call.answer(&route, &body.to_bytes()),
+                Err(_) => Reply::error(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "too_large",
+                    "The body is too large",
+                ),
+            }
+        }
+    };
+    let dropped = fault == Some(Fault::DropBefore);
+    shared.tally().answer(&Outcome {
+        method: parts.method.as_str(),
+        path: parts
+            .uri
+            .path_and_query()
+            .map_or(path, |path| path.as_str()),
+        status: if dropped { 0 } else { reply.status.as_u16() },
+        records: reply.records,
+        bytes: reply.body.len(),
+    });
+    if dropped {
+        return Err(Dropped);
+    }
+    let response = head(&switches, &reply, verdict, shared.clock.now());
+    Ok(match fault {
+        Some(fault) => fault.spoil(response, reply.body),
+        None => response.map(|()| SimBody::whole(reply.body.into())),
+    })
+}
+
+fn violation(shared: &Shared) -> Reply {
+    shared.tally().violate();
+    Reply::error(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "Only reading is simulated",
+    )
+}
+
+fn allowed(method: &Method, route: &Route) -> bool {
+    if route.searches() {
+        method == Method::POST
+    } else {
+        method == Method::GET
+    }
+}
+
+/// Key, budgets and role, in this order.
+fn admit(
+    shared: &Shared,
+    switches: &Switches,
+    authorization: Option<&str>,
+    route: &Route,
+    now: i64,
+) -> (Verdict, Result<TokenSpec, Reply>) {
+    let unspent = Verdict {
+        passes: true,
+        remaining: switches.org_limit,
+        reset: now,
+    };
+    let unauthorized = |message| {
+        Err(Reply::error(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            message,
+        ))
+    };
+    if switches.pod == Pod::Wrong {
+        let message = "Token belongs to pod prod2 but the request was handled by prod1";
+        return (unspent, unauthorized(message));
+    }
+    let token = match authenticate(authorization, &shared.tokens(), now) {
+        Ok(token) => token,
+        Err(denial) => return (unspent, unauthorized(denial.message())),
+    };
+    let org = shared.org_budget().take(
+        switches.org_limit,
+        switches.other_clients,
+        switches.limiting,
+        now,
+    );
+    let throttled = || {
+        Err(Reply::error(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limit",
+            "Rate limit exceeded",
+        ))
+    };
+    if !org.passes {
+        return (org, throttled());
+    }
+    if route.searches() {
+        let search = shared
+            .search_budget()
+            .take(switches.search_limit, 0, switches.limiting, now);
+        if !search.passes {
+            // The headers go on describing the organisation's budget (API reference, section 7).
+            return (
+                Verdict {
+                    reset: search.reset,
+                    ..org
+                },
+                throttled(),
+            );
+        }
+    }
+    if !token.may(route) {
+        return (org, Err(Reply::forbidden()));
+    }
+    (org, Ok(token))
+}
+
+fn head(switches: &Switches, reply: &Reply, verdict: Verdict, now: i64) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = reply.status;
+    let headers = response.headers_mut();
+    let mut put = |name: HeaderName, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    };
+    put(CONTENT_TYPE, "application/json; charset=utf-8".into());
+    put(
+        DATE,
+        timestamp::http_date(now.saturating_add(switches.clock_skew_ms)),
+    );
+    put(
+        HeaderName::from_static("x-ratelimit-limit"),
+        switches.org_limit.to_string(),
+    );
+    put(
+        HeaderName::from_static("x-ratelimit-remaining"),
+        verdict.remaining.to_string(),
+    );
+    let exceeded = reply.status == StatusCode::TOO_MANY_REQUESTS;
+    if switches.reset_header == ResetHeader::Always
+        || (exceeded && switches.reset_header == ResetHeader::OnExcess)
+    {
+        let reset = verdict.reset.saturating_add(switches.clock_skew_ms);
+        let reset = match switches.reset_unit {
+            ResetUnit::Seconds => (reset + SECOND - 1).div_euclid(SECOND),
+            ResetUnit::Milliseconds => reset,
+        };
+        put(
+            HeaderName::from_static("x-ratelimit-reset"),
+            reset.to_string(),
+        );
+    }
+    let wait = (verdict.reset - now + SECOND - 1).div_euclid(SECOND).max(1);
+    match switches.retry_after {
+        RetryAfter::Exact if exceeded => put(RETRY_AFTER, wait.to_string()),
+        RetryAfter::Excessive if exceeded => put(RETRY_AFTER, (2 * wait + 30).to_string()),
+        RetryAfter::Exact | RetryAfter::Excessive | RetryAfter::Absent => {}
+    }
+    response
+}
+
+impl Call<'_> {
+    fn answer(&self, route: &Route, body: &[u8]) -> Reply {
+        match route {
+            Route::Search(reach) => self.search(*reach, body),
+            Route::List(context) => self.list(*context),
+            Route::ById(context, ids) => self.by_id(*context, ids),
+            Route::Children { parent, id, child } => self.children(*parent, id, *child),
+            Route::Merges(customer) => self.merges(customer),
+            Route::Merge(id) => self.merge(id),
+            Route::CurrentUser => self.current_user(),
+            Route::CurrentToken => self.current_token(),
+            Route::Shelf(shelf, id) => self.shelf(*shelf, id.as_deref()),
+            Route::Unknown => Reply::not_found(),
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Keys and their roles (API reference, sections 3 and 4).
+
+use serde::{Deserialize, Serialize};
+
+use crate::context::Context;
+use crate::http::route::{Route, Shelf};
+use crate::switches::SearchRoles;
+
+/// An API key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenSpec {
+    /// The bearer token.
+    pub token: String,
+    /// What it may do.
+    pub roles: Vec<String>,
+    /// When it stops working, in milliseconds since the epoch of simulated time.
+    #[serde(default)]
+    pub expires_at: Option<i64>,
+}
+
+impl Default for TokenSpec {
+    /// The key `sim-token`, which may read everything and never expires.
+    fn default() -> Self {
+        let roles = ALL_ROLES.iter().map(|role| (*role).to_owned()).collect();
+        Self {
+            token: "sim-token".to_owned(),
+            roles,
+            expires_at: None,
+        }
+    }
+}
+
+/// The roles that the default key has.
+const ALL_ROLES: [&str; 10] = [
+    "org.permission.conversation.read",
+    "org.permission.customer.read",
+    "org.permission.customer_merge.read",
+    "org.permission.klass.read",
+    "org.permission.message.read",
+    "org.permission.note.read",
+    "org.permission.search.create",
+    "org.permission.shortcut.read",
+    "org.permission.team.read",
+    "org.permission.user.read",
+];
+
+const SEARCH_ROLES: [&str; 6] = [
+    "org.permission.search.create",
+    "org.permission.search.update",
+    "org.permission.search_global.create",
+    "org.permission.search_preview.create",
+    "org.user.search.read",
+    "org.admin.search.read",
+];
+
+/// Why a request is refused before it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Denial {
+    Missing,
+    Unknown,
+    Expired,
+}
+
+impl Denial {
+    pub(crate) const fn message(self) -> &'static str {
+        match self {
+            Self::Missing => "Missing credentials",
+            Self::Unknown => "Invalid token",
+            Self::Expired => "Expired token",
+        }
+    }
+}
+
+/// Finds the key that an `Authorization` header names.
+pub(crate) fn authenticate(
+    header: Option<&str>,
+    tokens: &[TokenSpec],
+    now: i64,
+) -> Result<TokenSpec, Denial> {
+    let token = header
+        .and_then(|header| header.strip_prefix("Bearer "))
+        .ok_or(Denial::Missing)?;
+    let spec = tokens
+        .iter()
+        .find(|spec| spec.token == token.trim())
+        .ok_or(Denial::Unknown)?;
+    match spec.expires_at {
+        Some(at) if at <= now => Err(Denial::Expired),
+        _ => Ok(spec.clone()),
+    }
+}
+
+const fn record_roles(context: Context) -> &'static [&'static str] {
+    match context {
+        Context::Customer => &["org.permission.customer.read", "org.user.customer.read"],
+        Context::Conversation => &[
+            "org.permission.conversation.read",
+            "org.user.conversation.read",
+        ],
+        Context::Message => &["org.permission.message.read", "org.user.message.read"],
+        Context::Note => &["org.permission.note.read", "org.user.note.read"],
+        Context::User => &["org.permission.user.read", "org.user.read"],
+    }
+}
+
+const fn shelf_roles(shelf: Shelf) -> &'static [&'static str] {
+    match shelf {
+        Shelf::Tags => &[],
+        Shelf::Teams => &["org.permission.team.read"],
+        Shelf::Shortcuts => &[
+            "org.permission.shortcut.read",
+            "org.user.shortcut.read",
+            "org.admin.shortcut.read",
+            "org.user.content.shortcut.read",
+            "org.admin.content.shortcut.read",
+        ],
+        Shelf::Klasses => &[
+            "org.permission.klass.read",
+            "org.user.klass.read",
+            "org.admin.klass.read",
+        ],
+    }
+}
+
+impl TokenSpec {
+    /// Any one of the roles is enough; an empty list asks for none.
+    fn has_any(&self, roles: &[&str]) -> bool {
+        roles.is_empty() || self.roles.iter().any(|role| roles.contains(&role.as_str()))
+    }
+
+    /// Whether the key may ask for this at all.
+    pub(crate) fn may(&self, route: &Route) -> bool {
+        match route {
+            Route::Search(_) => self.has_any(&SEARCH_ROLES),
+            Route::List(context) | Route::ById(context, _) => self.has_any(record_roles(*context)),
+            Route::Children { child, .. } => self.has_any(record_roles(*child)),
+            Route::Merges(_) => self.has_any(&[
+                "org.permission.customer_merge.read",
+                "org.user.customer.read",
+                "org.admin.customer.merge.read",
+            ]),
+            Route::Merge(_) => self.has_any(&[
+                "org.permission.customer_merge.create",
+                "org.permission.customer_merge.read",
+            ]),
+            Route::Shelf(shelf, _) => self.has_any(shelf_roles(*shelf)),
+            Route::CurrentUser | Route::CurrentToken | Route::Unknown => true,
+        }
+    }
+
+    /// Whether the key may find records of this kind by searching.
+    pub(crate) fn may_find(&self, context: Context, needed: SearchRoles) -> bool {
+        needed == SearchRoles::SearchOnly || self.has_any(record_roles(context))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_expire() {
+        let tokens = [TokenSpec {
+            expires_at: Some(1_000),
+            ..TokenSpec::default()
+        }];
+        let ask = |header, now| authenticate(header, &tokens, now).map(|spec| spec.token);
+        assert!(ask(Some("Bearer sim-token"), 999).is_ok());
+        assert_eq!(ask(Some("Bearer sim-token"), 1_000), Err(Denial::Expired));
+        assert_eq!(ask(Some("Bearer other"), 0), Err(Denial::Unknown));
+        assert_eq!(ask(Some("Basic sim-token"), 0), Err(Denial::Missing));
+        assert_eq!(ask(None, 0), Err(Denial::Missing));
+    }
+
+    #[test]
+    fn one_role_of_several_is_enough() {
+        let key = |role: &str| TokenSpec {
+            roles: vec![role.to_owned()],
+            ..TokenSpec::default()
+        };
+        let notes = Route::List(Context::Note);
+        assert!(
+            key("org.user.note.read").may(&notes) && key("org.permission.note.read").may(&notes)
+        );
+        assert!(!key("org.permission.message.read").may(&notes));
+        assert!(key("org.user.none").may(&Route::CurrentToken));
+    }
+}

@@ -1,0 +1,18 @@
+//! HTTP on loopback: the API under `/v1/`, the control under `/_sim/`.
+
+mod api;
+pub(crate) mod auth;
+mod body;
+pub(crate) mod budget;
+mod control;
+mod faults;
+mod listing;
+mod params;
+mod records;
+mod reply;
+mod route;
+mod search;
+mod server;
+mod shelves;
+
+pub(crate) use self::server::serve;

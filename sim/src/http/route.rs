@@ -1,0 +1,170 @@
+//! Which endpoint a path means.
+
+use crate::context::Context;
+use crate::search::Reach;
+
+/// A small list that hardly changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shelf {
+    Tags,
+    Teams,
+    Shortcuts,
+    Klasses,
+}
+
+impl Shelf {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "tags" => Some(Self::Tags),
+            "teams" => Some(Self::Teams),
+            "shortcuts" => Some(Self::Shortcuts),
+            "klasses" => Some(Self::Klasses),
+            _ => None,
+        }
+    }
+}
+
+/// An endpoint with what its path says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    Search(Reach),
+    List(Context),
+    /// One id, or several with commas between.
+    ById(Context, String),
+    Children {
+        parent: Context,
+        id: String,
+        child: Context,
+    },
+    /// The merges that a customer took part in.
+    Merges(String),
+    Merge(String),
+    CurrentUser,
+    CurrentToken,
+    Shelf(Shelf, Option<String>),
+    Unknown,
+}
+
+impl Route {
+    /// Reads a path; a slash at its end means nothing.
+    pub(crate) fn of(path: &str) -> Self {
+        let Some(rest) = path.strip_prefix("/v1/") else {
+            return Self::Unknown;
+        };
+        let parts: Vec<&str> = rest.trim_end_matches('/').split('/').collect();
+        match parts.as_slice() {
+            ["customers", "search"] => Self::Search(Reach::Recent),
+            ["customers", "archive", "search"] => Self::Search(Reach::Archive),
+            ["users", "current"] => Self::CurrentUser,
+            ["auth", "tokens", "current"] => Self::CurrentToken,
+            ["customers", "merges", id] => Self::Merge((*id).to_owned()),
+            ["customers", id, "merges"] => Self::Merges((*id).to_owned()),
+            [collection] => match (plural(collection), Shelf::named(collection)) {
+                (Some(context), _) => Self::List(context),
+                (None, Some(shelf)) => Self::Shelf(shelf, None),
+                (None, None) => Self::Unknown,
+            },
+            [collection, id] => match (plural(collection), Shelf::named(collection)) {
+                (Some(context), _) => Self::ById(context, (*id).to_owned()),
+                (None, Some(shelf)) => Self::Shelf(shelf, Some((*id).to_owned())),
+                (None, None) => Self::Unknown,
+            },
+            [parent, id, child] => match (plural(parent), plural(child)) {
+                (Some(parent), Some(child)) if is_parent(parent, child) => Self::Children {
+                    parent,
+                    id: (*id).to_owned(),
+                    child,
+                },
+                _ => Self::Unknown,
+            },
+            _ => Self::Unknown,
+        }
+    }
+
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Search(Reach::Recent) => "search",
+            Self::Search(Reach::Archive) => "archive_search",
+            Self::List(_) => "list",
+            Self::ById(..) => "by_id",
+            Self::Children { .. } => "children",
+            Self::Merges(_) | Self::Merge(_) => "merges",
+            Self::CurrentUser | Self::CurrentToken => "identity",
+            Self::Shelf(..) => "directory",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The kind of record that is read, as far as the path tells it.
+    pub(crate) const fn context(&self) -> Option<Context> {
+        match self {
+            Self::List(context)
+            | Self::ById(context, _)
+            | Self::Children { child: context, .. } => Some(*context),
+            Self::Merges(_) | Self::Merge(_) => Some(Context::Customer),
+            Self::Search(_)
+            | Self::CurrentUser
+            | Self::CurrentToken
+            | Self::Shelf(..)
+            | Self::Unknown => None,
+        }
+    }
+
+    pub(crate) const fn searches(&self) -> bool {
+        matches!(self, Self::Search(_))
+    }
+}
+
+fn plural(name: &str) -> Option<Context> {
+    Context::named(name).filter(|context| context.collection() == name)
+}
+
+const fn is_parent(parent: Context, child: Context) -> bool {
+    matches!(
+        (parent, child),
+        (Context::Conversation, Context::Message | Context::Note)
+            | (
+                Context::Customer,
+                Context::Conversation | Context::Message | Context::Note
+            )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_mean_endpoints() {
+        assert_eq!(
+            Route::of("/v1/customers/search"),
+            Route::Search(Reach::Recent)
+        );
+        assert_eq!(Route::of("/v1/users/current/"), Route::CurrentUser);
+        assert_eq!(Route::of("/v1/notes"), Route::List(Context::Note));
+        assert_eq!(
+            Route::of("/v1/notes/x"),
+            Route::ById(Context::Note, "x".into())
+        );
+        let children = Route::Children {
+            parent: Context::Customer,
+            id: "x".into(),
+            child: Context::Note,
+        };
+        assert_eq!(Route::of("/v1/customers/x/notes"), children);
+        assert_eq!(
+            Route::of("/v1/customers/x/merges"),
+            Route::Merges("x".into())
+        );
+        for path in [
+            "/",
+            "/v2/notes",
+            "/v1/note",
+            "/v1/notes/x/messages",
+            "/v1/events",
+            "/v1/users/x/notes",
+        ] {
+            assert_eq!(Route::of(path), Route::Unknown, "{path}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! `POST /v1/customers/search` and its sibling for the archive (API reference, section 9).
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use super::api::Call;
+use super::listing::{Listing, Next, close, fill};
+use super::params::PageParams;
+use super::reply::Reply;
+use crate::context::Context;
+use crate::render::{self, Style, Writer};
+use crate::search::{self, Found, Query, Reach, Scope, Span, Ties};
+use crate::shared::count;
+use crate::switches::{
+    ArchiveCovers, Mover, NextLinks, PastAnswer, SecondSortKey, Switches, TieOrder, Total,
+    Visibility,
+};
+use crate::timestamp::DAY;
+use crate::world::World;
+use crate::world::store::View;
+
+/// A page never needs more than this at once; longer ones grow.
+const BYTES_A_RECORD: usize = 2_600;
+
+impl Call<'_> {
+    /// Answers a search.
+    pub(super) fn search(&self, reach: Reach, body: &[u8]) -> Reply {
+        let number = count(&self.shared.searches);
+        let paging = match self.params.paging(500) {
+            Ok(paging) => paging,
+            Err(refusal) => return Reply::bad_request(&refusal),
+        };
+        let query = match search::read(body, reach, self.switches.precision) {
+            Ok(query) => query,
+            Err(refusal) => return Reply::bad_request(&refusal),
+        };
+        self.shared.tally().searched(query.context.name());
+        if !self
+            .token
+            .may_find(query.context, self.switches.search_roles)
+        {
+            return Reply::forbidden();
+        }
+        if self.switches.mover == Mover::EveryRequest {
+            self.shared
+                .world_mut()
+                .move_one(query.context, number, self.now);
+        }
+        let world = self.shared.world();
+        let page = Page {
+            call: self,
+            world: &world,
+            query: &query,
+            reach,
+            number,
+        };
+        page.answer(paging)
+    }
+}
+
+struct Page<'a> {
+    call: &'a Call<'a>,
+    world: &'a World,
+    query: &'a Query,
+    reach: Reach,
+    number: u64,
+}
+
+impl Page<'_> {
+    const fn switches(&self) -> &Switches {
+        &self.call.switches
+    }
+
+    fn answer(&self, paging: PageParams) -> Reply {
+        let switches = self.switches();
+        let reachable = switches
+            .ceiling_records
+            .min(switches.max_pages.saturating_mul(paging.size));
+        if paging.page > switches.max_pages || paging.offset() >= switches.ceiling_records {
+            return self.past(paging, reachable, switches.past_ceiling);
+        }
+        let limit = paging.size.min(reachable - paging.offset());
+        let found = self.find(paging.offset(), limit);
+        if paging.page > 1 && paging.offset() >= found.total {
+            return self.past(paging, reachable.min(found.total), switches.past_end);
+        }
+        self.page(paging, found)
+    }
+
+    /// The answer to a page behind the last of `records`.
+    fn past(&self, paging: PageParams, records: usize, answer: PastAnswer) -> Reply {
+        match answer {
+            PastAnswer::BadRequest => Reply::bad_request("Result window is too large"),
+            PastAnswer::NotFound => Reply::not_found(),
+            PastAnswer::EmptyPage => self.page(
+                paging,
+                Found {
+                    ords: Vec::new(),
+                    ..self.find(0, 0)
+                },
+            ),
+            PastAnswer::LastPage => {
+                let pages = records.div_ceil(paging.size).max(1);
+                let last = PageParams {
+                    page: pages,
+                    size: paging.size,
+                };
+                let limit = paging.size.min(records.saturating_sub(last.offset()));
+                self.page(paging, self.find(last.offset(), limit))
+            }
+        }
+    }
+
+    /// Which `updatedAt` this search covers: the last two years, or what is older (API reference, section 1, fact 2).
+    fn covers(&self) -> Span {
+        let boundary = self
+            .call
+            .now
+            .saturating_sub(self.switches().search_window_days.saturating_mul(DAY));
+        match (self.reach, self.switches().archive_covers) {
+            (Reach::Recent, _) => Span {
+                from: boundary,
+                ..Span::ALL
+            },
+            (Reach::Archive, ArchiveCovers::Older) => Span {
+                until: boundary,
+                ..Span::ALL
+            },
+            (Reach::Archive, ArchiveCovers::Everything) => Span::ALL,
+        }
+    }
+
+    fn find(&self, offset: usize, limit: usize) -> Found {
+        let switches = self.switches();
+        let scope = Scope {
+            world: self.world,
+            view: View::Index,
+            times: &self.world.store(self.query.context).indexed,
+            covers: self.covers(),
+            with_deleted: self.query.with_deleted
+                && switches.deleted_in_search == Visibility::Shown,
+            ties: match (switches.ties, switches.second_sort_key) {
+                (TieOrder::Random, _) => Ties::Random(self.world.seed ^ self.number),
+                (TieOrder::Stable, SecondSortKey::Honoured) => Ties::SecondKey,
+                (TieOrder::Stable, SecondSortKey::Ignored) => Ties::Stable,
+            },
+        };
+        search::run(&scope, self.query, offset, limit)
+    }
+
+    fn page(&self, paging: PageParams, found: Found) -> Reply {
+        let switches = self.switches();
+        let pages = found.total.div_ceil(paging.size);
+        let next = match switches.next_links {
+            NextLinks::Endless => Next::Page,
+            _ if paging.page >= pages => Next::None,
+            NextLinks::Honest => Next::Page,
+            NextLinks::OtherOrigin => Next::OtherOrigin,
+        };
+        let mut meta = Vec::new();
+        match switches.total {
+            Total::Exact => meta.push(("total", found.total.into())),
+            Total::Omitted => {}
+            Total::Off(by) => meta.push((
+                "total",
+                found.total.saturating_add_signed(offset(by)).into(),
+            )),
+        }
+        meta.push(("totalPages", pages.into()));
+        meta.push(("aggregations", json!({})));
+        let timed_out = switches.timed_out.strikes(self.number);
+        if timed_out {
+            meta.push(("timed_out", true.into()));
+        }
+        let params = &self.call.params;
+        let listing = Listing {
+            path: self.call.path,
+            params,
+            paging,
+            next,
+            meta,
+            last: Some(pages),
+        };
+        let kept = if timed_out {
+            found.ords.len() / 2
+        } else {
+            found.ords.len()
+        };
+        let ords = found.ords.get(..kept).unwrap_or_default();
+        let mut out = listing.open(1_024 + ords.len() * BYTES_A_RECORD);
+        let count = match self.call.params.flag("idsOnly") {
+            Ok(true) => fill(&mut out, ords, |out, ord| self.id_only(out, ord)),
+            Ok(false) => fill(&mut out, ords, |out, ord| {
+                self.record(out, self.query.context, ord)
+            }),
+            Err(refusal) => return Reply::bad_request(&refusal),
+        };
+        close(&mut out);
+        Reply {
+            status: StatusCode::OK,
+            body: out,
+            records: Some(count),
+        }
+    }
+
+    fn record(&self, out: &mut Vec<u8>, context: Context, ord: u32) -> bool {
+        let style = Style {
+            unset: self.switches().unset,
+            mask_every: self.switches().mask_every,
+        };
+        render::record(out, self.world, View::Index, context, ord, style)
+    }
+
+    fn id_only(&self, out: &mut Vec<u8>, ord: u32) -> bool {
+        let context = self.query.context;
+        Writer::new(out, self.switches().unset)
+            .reference_value(context.name(), &self.world.store(context).id(ord));
+        true
+    }
+}
+
+fn offset(by: i64) -> isize {
+    isize::try_from(by).unwrap_or(0)
+}

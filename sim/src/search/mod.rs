@@ -1,0 +1,10 @@
+//! The search: which attributes there are, what a query means, which records it finds.
+
+mod attributes;
+mod query;
+mod run;
+
+pub(crate) use self::attributes::{Field, Reach};
+pub use self::query::Precision;
+pub(crate) use self::query::{Clause, Direction, Query, Refusal, SortKey, Span, Test, read, span};
+pub(crate) use self::run::{Found, Scope, Ties, run};
