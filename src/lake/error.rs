@@ -59,6 +59,14 @@ impl LakeError {
         }
     }
 
+    /// Nothing where an object may be absent and is; the error otherwise.
+    pub(super) fn absent_or<T>(location: &impl ToString, error: &StoreError) -> Result<Option<T>, Self> {
+        match Cause::of(error) {
+            Cause::Absent => Ok(None),
+            _ => Err(Self::store(location.to_string(), error)),
+        }
+    }
+
     /// The error for a failure of the file system at `location`.
     pub(super) fn io(location: impl Into<String>, error: &io::Error) -> Self {
         let cause = Cause::of_io(error.kind()).unwrap_or(Cause::Other);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use futures::{StreamExt, TryStreamExt};
-use object_store::ObjectStore;
 use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use url::Url;
 
 use super::delta::Log;
@@ -128,6 +128,13 @@ impl Lake {
     /// The path of an object of ours, given relative to the root.
     pub(super) fn object(&self, relative: &str) -> Result<Path, LakeError> {
         path_of(&self.join(relative)?)
+    }
+
+    /// Replaces the object at `relative` as a whole.
+    pub(super) async fn put(&self, relative: &str, content: String) -> Result<(), LakeError> {
+        let path = self.object(relative)?;
+        let put = self.0.store.put(&path, content.into()).await;
+        put.map(|_| ()).map_err(|error| LakeError::store(path.to_string(), &error))
     }
 
     fn join(&self, relative: &str) -> Result<Url, LakeError> {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use chrono::TimeDelta;
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use object_store::memory::InMemory;
@@ -34,6 +35,8 @@ pub(super) enum Fault {
     Full,
     /// Overwrites although told to create or to compare.
     IgnoredCondition,
+    /// Reports that conditional replacement is unknown, as a folder does.
+    NoUpdate,
 }
 
 /// A store in memory that misbehaves for puts to paths that contain a given text.
@@ -41,6 +44,7 @@ pub(super) enum Fault {
 pub(super) struct FaultyStore {
     inner: InMemory,
     fault: Mutex<Option<(Fault, String, usize)>>,
+    age: Mutex<TimeDelta>,
     pub(super) puts: AtomicUsize,
 }
 
@@ -48,6 +52,11 @@ impl FaultyStore {
     /// The next `times` puts to paths with `part` in them go wrong.
     pub(super) fn fail(&self, fault: Fault, part: &str, times: usize) {
         *self.fault.lock().unwrap() = Some((fault, part.to_owned(), times));
+    }
+
+    /// Makes everything stored so far look `older` to whoever asks for the lease.
+    pub(super) fn age_lease(&self, older: TimeDelta) {
+        *self.age.lock().unwrap() = older;
     }
 
     fn fault_for(&self, path: &Path) -> Option<Fault> {
@@ -88,6 +97,10 @@ impl ObjectStore for FaultyStore {
             match self.fault_for(path) {
                 None => self.inner.put_opts(path, payload, opts).await,
                 Some(Fault::Full) => Err(failure(std::io::Error::from_raw_os_error(28))),
+                Some(Fault::NoUpdate) if matches!(opts.mode, PutMode::Update(_)) => {
+                    Err(Error::NotImplemented { operation: "update".into(), implementer: "FaultyStore".into() })
+                }
+                Some(Fault::NoUpdate) => self.inner.put_opts(path, payload, opts).await,
                 Some(Fault::IgnoredCondition) => {
                     opts.mode = PutMode::Overwrite;
                     self.inner.put_opts(path, payload, opts).await
@@ -123,7 +136,13 @@ impl ObjectStore for FaultyStore {
         'b: 'c,
         Self: 'c,
     {
-        Box::pin(async move { self.inner.get_opts(path, options).await })
+        Box::pin(async move {
+            let mut got = self.inner.get_opts(path, options).await?;
+            if path.as_ref().ends_with("lease.json") {
+                got.meta.last_modified -= *self.age.lock().unwrap();
+            }
+            Ok(got)
+        })
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {

@@ -1,0 +1,204 @@
+//! `views.sql`: the live files of every table by name, for readers that know Parquet but not the log.
+//!
+//! The rule: a view has the table's columns and types whatever the files hold, so that a query never fails for want of
+//! rows or of a column that is younger than a file.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use futures::{StreamExt, TryStreamExt};
+
+use super::error::LakeError;
+use super::names::TableName;
+use super::store::Lake;
+use super::table::Table;
+use super::writer::location;
+
+/// The file below the root.
+const VIEWS: &str = "views.sql";
+
+/// The column that marks rows which the source deleted.
+const DELETED: &str = "_deleted";
+
+/// Tables whose logs are read at once.
+const LISTINGS: usize = 4;
+
+/// What a view shows.
+#[derive(Debug, Clone)]
+pub struct TableFiles {
+    /// The table, and the view.
+    pub name: TableName,
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// Its live files: absolute paths or `s3://` addresses.
+    pub files: Vec<String>,
+}
+
+/// Rewrites `views.sql` for the given versions of all tables.
+///
+/// # Errors
+/// [`LakeError::Unusable`] or [`LakeError::Damaged`].
+pub async fn write_views(lake: &Lake, tables: &[Table]) -> Result<(), LakeError> {
+    let listed = futures::stream::iter(tables.to_vec()).map(|table| async move { live_files(&table).await });
+    let mut tables: Vec<TableFiles> = listed.buffered(LISTINGS).try_collect().await?;
+    tables.sort_by(|a, b| a.name.cmp(&b.name));
+    lake.put(VIEWS, views_sql(&tables)).await
+}
+
+async fn live_files(table: &Table) -> Result<TableFiles, LakeError> {
+    let root = table.lake().root();
+    let bucket = root.host_str().filter(|_| root.scheme() != "file");
+    let mut files = Vec::new();
+    for file in table.files("").await? {
+        let path = location(table, &file.path)?;
+        files.push(bucket.map_or_else(|| format!("/{path}"), |bucket| format!("s3://{bucket}/{path}")));
+    }
+    Ok(TableFiles { name: table.name().clone(), schema: table.schema().clone(), files })
+}
+
+/// One statement a view, in DuckDB's SQL: all rows as `<table>`, and those not deleted as `<table>_live`.
+#[must_use]
+pub fn views_sql(tables: &[TableFiles]) -> String {
+    let names: HashSet<String> = tables.iter().map(|table| table.name.as_str().to_lowercase()).collect();
+    let mut sql = String::from("-- Written by kustlake at each commit: duckdb -init views.sql\n");
+    for table in tables {
+        sql.push_str(&view(table));
+        let live = format!("{}_live", table.name);
+        if table.schema.column_with_name(DELETED).is_some() && !names.contains(&live.to_lowercase()) {
+            let (live, name, deleted) = (identifier(&live), identifier(table.name.as_str()), identifier(DELETED));
+            let _ = writeln!(
+                sql,
+                "CREATE OR REPLACE VIEW {live} AS SELECT * FROM {name} WHERE NOT coalesce({deleted}, false);"
+            );
+        }
+    }
+    sql
+}
+
+fn view(table: &TableFiles) -> String {
+    let columns: Vec<String> = table
+        .schema
+        .fields()
+        .iter()
+        .map(|field| format!("NULL::{} AS {}", sql_type(field.data_type()), identifier(field.name())))
+        .collect();
+    let mut sql = format!(
+        "CREATE OR REPLACE VIEW {} AS SELECT {} WHERE false",
+        identifier(table.name.as_str()),
+        columns.join(", ")
+    );
+    if !table.files.is_empty() {
+        let files: Vec<String> =
+            table.files.iter().map(|file| format!("  {}", literal(&without_globs(file)))).collect();
+        let files = files.join(",\n");
+        let _ = write!(sql, "\nUNION ALL BY NAME SELECT * FROM read_parquet([\n{files}\n], union_by_name = true)");
+    }
+    sql.push_str(";\n");
+    sql
+}
+
+fn sql_type(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Boolean => "BOOLEAN".to_owned(),
+        DataType::Int8 => "TINYINT".to_owned(),
+        DataType::Int16 => "SMALLINT".to_owned(),
+        DataType::Int32 => "INTEGER".to_owned(),
+        DataType::Int64 => "BIGINT".to_owned(),
+        DataType::Float32 => "FLOAT".to_owned(),
+        DataType::Float64 => "DOUBLE".to_owned(),
+        DataType::Date32 => "DATE".to_owned(),
+        DataType::Timestamp(TimeUnit::Microsecond, None) => "TIMESTAMP".to_owned(),
+        DataType::Timestamp(_, _) => "TIMESTAMP WITH TIME ZONE".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("DECIMAL({precision}, {scale})"),
+        DataType::Binary => "BLOB".to_owned(),
+        DataType::List(element) => format!("{}[]", sql_type(element.data_type())),
+        DataType::Struct(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|field| format!("{} {}", identifier(field.name()), sql_type(field.data_type())))
+                .collect();
+            format!("STRUCT({})", fields.join(", "))
+        }
+        _ => "VARCHAR".to_owned(),
+    }
+}
+
+fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// The path so that a reader which expands patterns finds the file itself.
+fn without_globs(path: &str) -> String {
+    let mut plain = String::with_capacity(path.len());
+    for c in path.chars() {
+        match c {
+            '*' | '?' | '[' => plain.extend(['[', c, ']']),
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::datatypes::{Field, Schema};
+    use object_store::ObjectStoreExt;
+
+    use super::*;
+    use crate::lake::testing::{append, committed, create, memory, rows};
+
+    fn table(name: &str, files: &[&str]) -> TableFiles {
+        let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let tags = DataType::List(Arc::new(Field::new("element", DataType::Utf8, true)));
+        let fields = vec![
+            Field::new("id", DataType::Utf8, false),
+            Field::new("say \"when\"", utc, true),
+            Field::new("tag_ids", tags, true),
+            Field::new(DELETED, DataType::Boolean, true),
+        ];
+        TableFiles {
+            name: TableName::new(name).unwrap(),
+            schema: Arc::new(Schema::new(fields)),
+            files: files.iter().map(|&file| file.to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn names_paths_and_types_are_written_as_the_reader_takes_them() {
+        insta::assert_snapshot!(views_sql(&[table("tags", &["/a b/it's [1]/x.parquet"]), table("teams", &[])]), @r#"
+    -- Written by kustlake at each commit: duckdb -init views.sql
+    CREATE OR REPLACE VIEW "tags" AS SELECT NULL::VARCHAR AS "id", NULL::TIMESTAMP WITH TIME ZONE AS "say ""when""", NULL::VARCHAR[] AS "tag_ids", NULL::BOOLEAN AS "_deleted" WHERE false
+    UNION ALL BY NAME SELECT * FROM read_parquet([
+      '/a b/it''s [[]1]/x.parquet'
+    ], union_by_name = true);
+    CREATE OR REPLACE VIEW "tags_live" AS SELECT * FROM "tags" WHERE NOT coalesce("_deleted", false);
+    CREATE OR REPLACE VIEW "teams" AS SELECT NULL::VARCHAR AS "id", NULL::TIMESTAMP WITH TIME ZONE AS "say ""when""", NULL::VARCHAR[] AS "tag_ids", NULL::BOOLEAN AS "_deleted" WHERE false;
+    CREATE OR REPLACE VIEW "teams_live" AS SELECT * FROM "teams" WHERE NOT coalesce("_deleted", false);
+    "#);
+    }
+
+    #[test]
+    fn a_live_view_never_replaces_a_table() {
+        let sql = views_sql(&[table("kobject_a", &[]), table("kobject_a_LIVE", &[])]);
+        assert_eq!(sql.matches("VIEW \"kobject_a_live\"").count(), 0);
+        assert_eq!(sql.matches("VIEW \"kobject_a_LIVE_live\"").count(), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_file_names_the_live_files() {
+        let lake = memory();
+        let table = committed(append(&create(&lake).await, &rows(0..3)).await);
+        write_views(&lake, std::slice::from_ref(&table)).await.unwrap();
+        let path = lake.object(VIEWS).unwrap();
+        let sql = lake.store().get(&path).await.unwrap().bytes().await.unwrap();
+        let file = table.files("id").await.unwrap().remove(0);
+        assert!(String::from_utf8_lossy(&sql).contains(&format!("'s3://bucket/lake/tags/{}'", file.path)));
+    }
+}
