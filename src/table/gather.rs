@@ -115,7 +115,7 @@ impl Gatherer<'_> {
             }
             let mut data = None;
             json::members(member.value, |inner| {
-                if inner.key == "\"data\"" {
+                if inner.name().as_deref() == Some("data") {
                     data = json::kind(inner.value).map(|_| inner.value);
                 }
                 Ok(())
