@@ -82,15 +82,17 @@ pub(super) fn object(json: &[u8]) -> serde_json::Result<Option<&str>> {
 
 /// The mismatch of a value that has another type than the column: masked values are told apart.
 pub(super) fn wrong_type(json: &str) -> Mismatch {
+    if is_masked(json) { Mismatch::Masked } else { Mismatch::Type }
+}
+
+/// Whether the value stands for one that the API key may not read: `{"isMasked": true, …}`.
+pub(super) fn is_masked(json: &str) -> bool {
     #[derive(Deserialize)]
     struct Mask {
         #[serde(rename = "isMasked")]
         _is_masked: IgnoredAny,
     }
-    if kind(json) == Some(JsonKind::Object) && serde_json::from_str::<Mask>(json).is_ok() {
-        return Mismatch::Masked;
-    }
-    Mismatch::Type
+    json.starts_with('{') && json.contains("\"isMasked\"") && serde_json::from_str::<Mask>(json).is_ok()
 }
 
 /// The characters of a JSON string.

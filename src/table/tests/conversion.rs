@@ -81,6 +81,11 @@ fn an_object_with_columns_that_is_no_object_is_kept_whole() {
     let converted = convert(&[&thing(r#"{"box": [1, {"a": 2}]}"#)]);
     assert_eq!(text(&converted.batch, "_extra"), Some(r#"{"box":[1, {"a": 2}]}"#));
     assert_eq!(converted.problems.misfits.first_key_value().unwrap().0.column, "box.*");
+    let masked = thing(r#"{"box":{"isMasked":true}}"#);
+    let refusing = Converter::new(&things(), UnknownAttributes::Fail);
+    let converted = refusing.convert(&[masked.as_bytes()], read_at()).unwrap();
+    assert_eq!(text(&converted.batch, "_extra"), Some(r#"{"box":{"isMasked":true}}"#));
+    assert_eq!(converted.problems.misfits.first_key_value().unwrap().0.mismatch, Mismatch::Masked);
     let record = r#"{"type":"thing","id":"6ad8","attributes":"none"}"#;
     assert_eq!(text(&convert(&[record]).batch, "_extra"), Some(r#"{"_record":{"attributes":"none"}}"#));
 }
