@@ -103,11 +103,10 @@ impl Converter {
         let gatherer = Gatherer { plan: &self.plan, resource_type: self.schema.resource_type(), unknown: self.unknown };
         for (number, record) in records.iter().enumerate() {
             let malformed = |_| ConvertError::Malformed { record: number };
-            let text = json::trimmed(record).map_err(malformed)?;
-            if !text.starts_with('{') {
+            let Some(text) = json::object(record).map_err(malformed)? else {
                 without_key.push(number);
                 continue;
-            }
+            };
             let parts = gatherer.gather(text, &mut problems).map_err(malformed)?;
             if let Some(path) = parts.unknown {
                 return Err(ConvertError::UnknownAttribute { entity: self.schema.entity().clone(), path });

@@ -69,14 +69,14 @@ impl Gatherer<'_> {
                         *place = Some(member);
                     }
                 }
-                Some(Target::Object(child)) if member.value.starts_with('{') => {
+                Some(Target::Object(child)) if member.value.starts_with('{') && !json::is_masked(member.value) => {
                     return self.attributes(child, member.value, parts, problems);
                 }
                 target => {
                     let Some(found) = json::kind(member.value) else { return Ok(()) };
                     if let Some(Target::Object(child)) = target {
                         let path = self.plan.object(child).map_or("", |object| &object.path);
-                        problems.count(&format!("{path}.*"), Mismatch::Type, found);
+                        problems.count(&format!("{path}.*"), json::wrong_type(member.value), found);
                         parts.extra.attributes.push((node, member));
                     } else {
                         self.unknown_attribute(node, member, parts);
@@ -115,7 +115,7 @@ impl Gatherer<'_> {
             }
             let mut data = None;
             json::members(member.value, |inner| {
-                if inner.key == "\"data\"" {
+                if inner.name().as_deref() == Some("data") {
                     data = json::kind(inner.value).map(|_| inner.value);
                 }
                 Ok(())

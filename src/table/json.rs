@@ -9,7 +9,7 @@ use std::fmt;
 
 use chrono::{DateTime, Datelike};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::problems::{JsonKind, Mismatch};
@@ -68,22 +68,31 @@ pub(super) fn kind(json: &str) -> Option<JsonKind> {
     }
 }
 
-/// Checks that the bytes are JSON and gives its text without surrounding white space.
-pub(super) fn trimmed(json: &[u8]) -> serde_json::Result<&str> {
-    Ok(serde_json::from_slice::<&RawValue>(json)?.get())
+/// The text of a JSON object, of which only the start has been looked at; none for any other JSON value.
+///
+/// # Errors
+/// Bytes that are no JSON.
+pub(super) fn object(json: &[u8]) -> serde_json::Result<Option<&str>> {
+    let text = str::from_utf8(json).map_err(serde_json::Error::custom)?;
+    if text.trim_ascii_start().starts_with('{') {
+        return Ok(Some(text));
+    }
+    serde_json::from_str::<IgnoredAny>(text).map(|_| None)
 }
 
 /// The mismatch of a value that has another type than the column: masked values are told apart.
 pub(super) fn wrong_type(json: &str) -> Mismatch {
+    if is_masked(json) { Mismatch::Masked } else { Mismatch::Type }
+}
+
+/// Whether the value stands for one that the API key may not read: `{"isMasked": true, …}`.
+pub(super) fn is_masked(json: &str) -> bool {
     #[derive(Deserialize)]
     struct Mask {
         #[serde(rename = "isMasked")]
         _is_masked: IgnoredAny,
     }
-    if kind(json) == Some(JsonKind::Object) && serde_json::from_str::<Mask>(json).is_ok() {
-        return Mismatch::Masked;
-    }
-    Mismatch::Type
+    json.starts_with('{') && json.contains("\"isMasked\"") && serde_json::from_str::<Mask>(json).is_ok()
 }
 
 /// The characters of a JSON string.

@@ -12,14 +12,21 @@
 //! | --- | --- | --- |
 //! | [`Converter`] | JSON text of resources | a [`RecordBatch`](arrow::array::RecordBatch) and [`Problems`] |
 //! | [`newest_by_key`] | batches in any order | one sorted batch, one row a key |
+//! | [`Comparison`] | stored rows, incoming rows | which incoming rows change anything |
+//! | [`Merger`] | stored rows, incoming rows | the merged rows, sorted |
+//! | [`writer_properties`] | a schema | how the rows are written as Parquet |
 
 mod builder;
+mod compare;
 mod conform;
 mod convert;
 mod extra;
 mod gather;
+mod join;
 mod json;
+mod merge;
 mod order;
+mod parquet;
 mod plan;
 mod problems;
 mod rebuild;
@@ -29,8 +36,12 @@ mod sort;
 #[cfg(test)]
 mod tests;
 
+pub use compare::{Compared, Comparison, MergeCounts, same_snapshot};
 pub use convert::{ConvertError, Converted, Converter, RawRecord, UnknownAttributes};
+pub use join::Change;
+pub use merge::Merger;
 pub use order::{Deletes, MergePolicy, RowOrder, TableError};
+pub use parquet::writer_properties;
 pub use problems::{JsonKind, Misfit, Mismatch, Problems};
 pub use rebuild::{RebuildError, rebuild};
 pub use schema::{ATTRIBUTE_METADATA, TYPE_METADATA, TableSchema};

@@ -50,7 +50,7 @@ fn a_record_without_oddities_has_no_extra() {
         "attributes":{"name":"Ann","count":5.0,"ratio":3,"open":true,"tags":[],"custom":{"a" : 1},"box":{},"rev":null,
             "createdAt":1500,"updatedAt":"2026-10-22T15:20:06.011Z"},
         "relationships":{"owner":{"links":{},"data":{"type":"user","id":"u1"}},"parts":{"data":[{"type":"part","id":"p1"}]},
-            "others":{"links":{"self":"/v1/others"},"meta":{"kobject":true}},"nobody":null}}"#;
+            "others":{"links":{"self":"/v1/others"},"meta":{"kobject":true}},"nobody":null,"mixed":{"links":{},"data":null},"maker":{"data":null}}}"#;
     let converted = convert(&[record]);
     assert!(converted.problems.is_empty());
     let batch = &converted.batch;
@@ -81,6 +81,11 @@ fn an_object_with_columns_that_is_no_object_is_kept_whole() {
     let converted = convert(&[&thing(r#"{"box": [1, {"a": 2}]}"#)]);
     assert_eq!(text(&converted.batch, "_extra"), Some(r#"{"box":[1, {"a": 2}]}"#));
     assert_eq!(converted.problems.misfits.first_key_value().unwrap().0.column, "box.*");
+    let masked = thing(r#"{"box":{"isMasked":true}}"#);
+    let refusing = Converter::new(&things(), UnknownAttributes::Fail);
+    let converted = refusing.convert(&[masked.as_bytes()], read_at()).unwrap();
+    assert_eq!(text(&converted.batch, "_extra"), Some(r#"{"box":{"isMasked":true}}"#));
+    assert_eq!(converted.problems.misfits.first_key_value().unwrap().0.mismatch, Mismatch::Masked);
     let record = r#"{"type":"thing","id":"6ad8","attributes":"none"}"#;
     assert_eq!(text(&convert(&[record]).batch, "_extra"), Some(r#"{"_record":{"attributes":"none"}}"#));
 }
@@ -95,7 +100,12 @@ fn a_deleted_record_says_so_and_a_restored_one_keeps_when_it_was() {
     let restored = convert(&[&thing(r#"{"deleted":null,"deletedAt":"1970-01-01T00:00:01Z"}"#)]).batch;
     assert!(is_null(&restored, "_deleted_at"));
     assert_eq!(text(&restored, "_extra"), Some(r#"{"deletedAt":"1970-01-01T00:00:01Z"}"#));
-    assert_eq!(text(&convert(&[&thing(r#"{"deleted":"y"}"#)]).batch, "_extra"), Some(r#"{"deleted":"y"}"#));
+    for odd in [r#"{"deleted":"y"}"#, r#"{"deletedAt":"long ago"}"#] {
+        assert_eq!(text(&convert(&[&thing(odd)]).batch, "_extra"), Some(odd));
+    }
+    let odd = convert(&[&thing(r#"{"deleted":true,"deletedAt":"long ago"}"#)]);
+    assert_eq!(text(&odd.batch, "_extra"), Some(r#"{"deletedAt":"long ago"}"#));
+    assert_eq!(odd.problems.misfits.first_key_value().unwrap().0.column, "_deleted_at");
 }
 
 #[test]
@@ -117,6 +127,17 @@ fn unknown_attributes_are_kept_dropped_or_refused_as_asked() {
     assert_eq!(text(&dropped.batch, "_extra"), Some(r#"{"count":"many"}"#));
     let refused = with(UnknownAttributes::Fail).unwrap_err();
     assert_eq!(refused.to_string(), "things: attribute box.wood has no column (unknown_attributes: fail)");
+}
+
+#[test]
+fn a_repeated_key_counts_as_it_stands_last_and_an_escaped_one_as_it_reads() {
+    let record = r#"{"id":"6ad8","attributes":{"name":"Ann","name":"Bea","n\u0065w":1,"b\u006fx":{"n\u0061me":"oak"}},
+        "relationships":{"\u006fwner":{"d\u0061ta":{"type":"user","\u0069d":"u1"}}}}"#;
+    let batch = convert(&[record]).batch;
+    assert_eq!(text(&batch, "name"), Some("Bea"));
+    assert_eq!(text(&batch, "box_name"), Some("oak"));
+    assert_eq!(text(&batch, "owner_id"), Some("u1"));
+    assert_eq!(text(&batch, "_extra"), Some(r#"{"n\u0065w":1}"#));
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! What the tests of this module share.
 
 mod conversion;
+mod merging;
 mod round_trip;
 pub(super) mod rows;
+
+use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 
@@ -40,8 +43,11 @@ sources: [invented]
 
 /// A table with every kind of column.
 pub(super) fn things() -> TableSchema {
-    let catalog = Catalog::from_files([("things.yaml", THINGS)]).unwrap();
-    TableSchema::new(catalog.get("things").unwrap())
+    static SCHEMA: LazyLock<TableSchema> = LazyLock::new(|| {
+        let catalog = Catalog::from_files([("things.yaml", THINGS)]).unwrap();
+        TableSchema::new(catalog.get("things").unwrap())
+    });
+    SCHEMA.clone()
 }
 
 pub(super) fn read_at() -> DateTime<Utc> {

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
+use arrow::array::{RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::SchemaRef;
-use chrono::DateTime;
 use proptest::prelude::{Strategy, any};
 use serde_json::json;
 
-use super::things;
-use crate::table::{Converter, UnknownAttributes};
+use super::{convert, things};
 
 /// A row reduced to what decides its fate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,17 +43,18 @@ pub(crate) fn samples() -> impl Strategy<Value = Vec<Sample>> {
 
 /// The rows of one batch.
 pub(crate) fn batch(samples: &[Sample]) -> RecordBatch {
-    let converter = Converter::new(&things(), UnknownAttributes::Extra);
-    let rows: Vec<_> = samples
+    let records: Vec<_> = samples
         .iter()
-        .map(|sample| {
-            let Sample { id, rev, updated_at, tags, deleted, read_at } = sample;
+        .map(|Sample { id, rev, updated_at, tags, deleted, .. }| {
             let attributes = json!({"rev": rev, "updatedAt": updated_at, "tags": tags, "deleted": deleted});
-            let record = json!({"type": "thing", "id": id, "attributes": attributes}).to_string();
-            converter.convert(&[record.as_bytes()], DateTime::from_timestamp(*read_at, 0).unwrap()).unwrap().batch
+            json!({"type": "thing", "id": id, "attributes": attributes}).to_string()
         })
         .collect();
-    concat_batches(&schema(), &rows).unwrap()
+    let batch = convert(&records.iter().map(String::as_str).collect::<Vec<_>>()).batch;
+    let read_at = TimestampMicrosecondArray::from_iter_values(samples.iter().map(|sample| sample.read_at));
+    let mut columns = batch.columns().to_vec();
+    columns[batch.schema().index_of("_extracted_at").unwrap()] = Arc::new(read_at.with_timezone("UTC"));
+    RecordBatch::try_new(schema(), columns).unwrap()
 }
 
 /// The same rows as several batches, cut at those rows.

@@ -1,0 +1,151 @@
+//! Which incoming rows change anything, so that a file without real changes is not written again.
+
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::SchemaRef;
+
+use super::join::{Change, Join, Step};
+use super::order::{Deletes, MergePolicy, RowOrder, TableError};
+
+/// How many incoming rows did what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MergeCounts {
+    /// Rows with a new key.
+    pub inserted: u64,
+    /// Rows that replace a stored one.
+    pub updated: u64,
+    /// Rows that tell of a delete.
+    pub deleted: u64,
+    /// Rows that say nothing new.
+    pub unchanged: u64,
+    /// Rows older than the stored ones.
+    pub stale: u64,
+}
+
+impl MergeCounts {
+    /// How many rows change anything; if none does, there is nothing to commit.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.inserted + self.updated + self.deleted
+    }
+
+    /// Adds the counts of another file.
+    pub const fn absorb(&mut self, other: Self) {
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+        self.deleted += other.deleted;
+        self.unchanged += other.unchanged;
+        self.stale += other.stale;
+    }
+
+    pub(super) const fn count(&mut self, change: Change) {
+        let count = match change {
+            Change::Insert => &mut self.inserted,
+            Change::Update => &mut self.updated,
+            Change::Delete => &mut self.deleted,
+            Change::Unchanged => &mut self.unchanged,
+            Change::Stale => &mut self.stale,
+        };
+        *count += 1;
+    }
+}
+
+/// A comparison of incoming rows with a stream of stored ones, of which only one batch is in memory at a time.
+pub struct Comparison {
+    join: Join,
+    changes: Vec<Change>,
+    stored_rows: u64,
+}
+
+/// The outcome of a [`Comparison`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Compared {
+    /// What each incoming row does, in their order.
+    pub changes: Vec<Change>,
+    /// The same, counted.
+    pub counts: MergeCounts,
+    /// How many stored rows there were.
+    pub stored_rows: u64,
+}
+
+impl Comparison {
+    /// A comparison of `incoming`, sorted by key with each key once.
+    ///
+    /// # Errors
+    /// Incoming rows that are not sorted, or that do not fit the schema.
+    pub fn new(
+        schema: &SchemaRef,
+        order: &RowOrder,
+        policy: MergePolicy,
+        incoming: &RecordBatch,
+    ) -> Result<Self, TableError> {
+        let join = Join::new(schema, order, policy, incoming)?;
+        Ok(Self { join, changes: Vec::with_capacity(incoming.num_rows()), stored_rows: 0 })
+    }
+
+    /// Takes the next stored rows, which continue the former ones in the order of keys.
+    ///
+    /// # Errors
+    /// Stored rows that are not sorted, or that do not fit the schema.
+    pub fn push(&mut self, stored: &RecordBatch) -> Result<(), TableError> {
+        let changes = &mut self.changes;
+        self.join.pass(stored, |step| changes.extend(change(step)))?;
+        self.stored_rows += stored.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Ends the comparison: all stored rows have been pushed.
+    pub fn finish(mut self) -> Compared {
+        let changes = &mut self.changes;
+        self.join.finish(|step| changes.extend(change(step)));
+        let mut counts = MergeCounts::default();
+        for change in &self.changes {
+            counts.count(*change);
+        }
+        Compared { changes: self.changes, counts, stored_rows: self.stored_rows }
+    }
+}
+
+impl Compared {
+    /// The rows of `incoming` that change anything.
+    ///
+    /// # Errors
+    /// Another batch than the one that was compared.
+    pub fn changed(&self, incoming: &RecordBatch) -> Result<RecordBatch, TableError> {
+        let is_change = |change: &Change| matches!(change, Change::Insert | Change::Update | Change::Delete);
+        let mask: BooleanArray = self.changes.iter().map(|change| Some(is_change(change))).collect();
+        Ok(filter_record_batch(incoming, &mask)?)
+    }
+
+    /// Whether stored and incoming rows are the same, row by row.
+    #[must_use]
+    pub fn is_same_snapshot(&self) -> bool {
+        self.counts.unchanged == self.stored_rows && self.changes.len() as u64 == self.stored_rows
+    }
+}
+
+/// Whether `incoming` says the same as the stored rows, whenever either was read; both sorted by key.
+///
+/// # Errors
+/// The first error of `stored`, and rows that are not sorted or do not fit the schema.
+pub fn same_snapshot<E: From<TableError>>(
+    schema: &SchemaRef,
+    order: &RowOrder,
+    stored: impl IntoIterator<Item = Result<RecordBatch, E>>,
+    incoming: &RecordBatch,
+) -> Result<bool, E> {
+    let policy = MergePolicy::Update(Deletes::Soft);
+    let mut comparison = Comparison::new(schema, order, policy, incoming)?;
+    for batch in stored {
+        comparison.push(&batch?)?;
+    }
+    Ok(comparison.finish().is_same_snapshot())
+}
+
+const fn change(step: Step) -> Option<Change> {
+    match step {
+        Step::Stored(_) => None,
+        Step::Incoming(_, change) | Step::Both(_, _, change) => Some(change),
+    }
+}

@@ -1,0 +1,202 @@
+//! Stored rows meet incoming rows: one pass over both, in the order of their keys.
+//!
+//! The rule: both sides are sorted by key, each key once. That is checked for every row, because
+//! rows of a wrongly sorted file would be taken for absent ones, and be duplicated.
+
+use std::cmp::Ordering;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, DynComparator, RecordBatch, make_comparator};
+use arrow::compute::SortOptions;
+use arrow::datatypes::SchemaRef;
+
+use super::conform::conform;
+use super::order::{Deletes, MergePolicy, Revisions, RowOrder, TableError};
+use crate::catalog::SystemColumn;
+
+/// What an incoming row does to a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// Its key is new.
+    Insert,
+    /// It replaces the stored row.
+    Update,
+    /// It tells that the record was deleted, which the stored row did not.
+    Delete,
+    /// It says nothing new, or what it says is not wanted: the stored rows stay as they are.
+    Unchanged,
+    /// It is an older copy than the stored row, which stays.
+    Stale,
+}
+
+/// One place in the order of all keys.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Step {
+    /// A stored row that no incoming row has the key of.
+    Stored(usize),
+    /// An incoming row whose key is in none of the stored rows so far.
+    Incoming(usize, Change),
+    /// A stored row and the incoming row with the same key, and what the latter does.
+    Both(usize, usize, Change),
+}
+
+/// Incoming rows, waiting for the stored ones to pass by.
+pub(super) struct Join {
+    schema: SchemaRef,
+    order: RowOrder,
+    policy: MergePolicy,
+    incoming: Side,
+    next: usize,
+    last_key: Option<Vec<ArrayRef>>,
+}
+
+/// Rows with what decides between them.
+struct Side {
+    batch: RecordBatch,
+    keys: Vec<ArrayRef>,
+    revisions: Revisions,
+    deleted: Option<BooleanArray>,
+}
+
+/// Comparisons of a stored row with an incoming one.
+struct Comparators {
+    key: Vec<DynComparator>,
+    /// Of all columns but `_extracted_at`, which tells of the reading, not of the record.
+    content: Vec<DynComparator>,
+}
+
+impl Join {
+    /// Waits with `incoming`, sorted by key and each key once.
+    pub(super) fn new(
+        schema: &SchemaRef,
+        order: &RowOrder,
+        policy: MergePolicy,
+        incoming: &RecordBatch,
+    ) -> Result<Self, TableError> {
+        let incoming = Side::new(order, conform(schema, incoming)?)?;
+        ascending(None, &incoming.keys)?;
+        let (schema, order) = (SchemaRef::clone(schema), order.clone());
+        Ok(Self { schema, order, policy, incoming, next: 0, last_key: None })
+    }
+
+    /// The incoming rows, with all columns of the schema.
+    pub(super) const fn incoming(&self) -> &RecordBatch {
+        &self.incoming.batch
+    }
+
+    /// Lets the next stored rows pass by, and gives them back with all columns of the schema.
+    pub(super) fn pass(
+        &mut self,
+        stored: &RecordBatch,
+        mut visit: impl FnMut(Step),
+    ) -> Result<RecordBatch, TableError> {
+        let stored = Side::new(&self.order, conform(&self.schema, stored)?)?;
+        ascending(self.last_key.as_deref(), &stored.keys)?;
+        let compare = Comparators::new(&stored, &self.incoming)?;
+        let rows = stored.batch.num_rows();
+        let mut row = 0;
+        while row < rows {
+            let key_order = if self.next < self.incoming.batch.num_rows() {
+                lexicographic(&compare.key, row, self.next)
+            } else {
+                Ordering::Less
+            };
+            match key_order {
+                Ordering::Less => {
+                    visit(Step::Stored(row));
+                    row += 1;
+                }
+                Ordering::Greater => {
+                    visit(Step::Incoming(self.next, self.unmatched(self.next)));
+                    self.next += 1;
+                }
+                Ordering::Equal => {
+                    visit(Step::Both(row, self.next, self.matched(&stored, &compare, row, self.next)));
+                    row += 1;
+                    self.next += 1;
+                }
+            }
+        }
+        if let Some(last) = rows.checked_sub(1) {
+            self.last_key = Some(stored.keys.iter().map(|column| column.slice(last, 1)).collect());
+        }
+        Ok(stored.batch)
+    }
+
+    /// Visits the incoming rows that come after all stored ones.
+    pub(super) fn finish(&mut self, mut visit: impl FnMut(Step)) {
+        for row in self.next..self.incoming.batch.num_rows() {
+            visit(Step::Incoming(row, self.unmatched(row)));
+        }
+        self.next = self.incoming.batch.num_rows();
+    }
+
+    fn unmatched(&self, incoming: usize) -> Change {
+        match self.policy {
+            MergePolicy::Update(Deletes::Hard) if self.incoming.is_deleted(incoming) => Change::Unchanged,
+            MergePolicy::Append | MergePolicy::Update(_) => Change::Insert,
+        }
+    }
+
+    fn matched(&self, stored: &Side, compare: &Comparators, old: usize, new: usize) -> Change {
+        let MergePolicy::Update(deletes) = self.policy else { return Change::Unchanged };
+        let newness = self.incoming.revisions.at(new).cmp(&stored.revisions.at(old));
+        let is_deleted = self.incoming.is_deleted(new);
+        match newness {
+            Ordering::Less => Change::Stale,
+            _ if is_deleted && deletes == Deletes::Hard => Change::Delete,
+            Ordering::Equal if lexicographic(&compare.content, old, new).is_eq() => Change::Unchanged,
+            _ if is_deleted && !stored.is_deleted(old) => Change::Delete,
+            Ordering::Equal | Ordering::Greater => Change::Update,
+        }
+    }
+}
+
+impl Side {
+    fn new(order: &RowOrder, batch: RecordBatch) -> Result<Self, TableError> {
+        let keys = order.key_columns(&batch)?;
+        let revisions = order.revisions(&batch)?;
+        let deleted = batch.column_by_name(SystemColumn::Deleted.name()).and_then(|column| column.as_boolean_opt());
+        let deleted = deleted.cloned();
+        Ok(Self { batch, keys, revisions, deleted })
+    }
+
+    fn is_deleted(&self, row: usize) -> bool {
+        self.deleted.as_ref().is_some_and(|deleted| deleted.is_valid(row) && deleted.value(row))
+    }
+}
+
+impl Comparators {
+    fn new(stored: &Side, incoming: &Side) -> Result<Self, TableError> {
+        let names = stored.batch.schema_ref().fields().iter().map(|field| field.name());
+        let columns = names.zip(stored.batch.columns()).zip(incoming.batch.columns());
+        let content = columns.filter(|((name, _), _)| *name != SystemColumn::ExtractedAt.name());
+        Ok(Self {
+            key: comparators(&stored.keys, &incoming.keys)?,
+            content: content.map(|((_, a), b)| comparator(a, b)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn comparators(a: &[ArrayRef], b: &[ArrayRef]) -> Result<Vec<DynComparator>, TableError> {
+    a.iter().zip(b).map(|(a, b)| comparator(a, b)).collect()
+}
+
+fn comparator(a: &ArrayRef, b: &ArrayRef) -> Result<DynComparator, TableError> {
+    Ok(make_comparator(a, b, SortOptions::default())?)
+}
+
+fn lexicographic(comparators: &[DynComparator], a: usize, b: usize) -> Ordering {
+    let mut orders = comparators.iter().map(|compare| compare(a, b));
+    orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+/// Refuses keys that do not ascend strictly, from the key `before` on.
+fn ascending(before: Option<&[ArrayRef]>, keys: &[ArrayRef]) -> Result<(), TableError> {
+    let rows = keys.first().map_or(0, |column| column.len());
+    let within = comparators(keys, keys)?;
+    let mut is_ascending = (1..rows).all(|row| lexicographic(&within, row - 1, row).is_lt());
+    if let Some(before) = before.filter(|_| rows > 0) {
+        is_ascending &= lexicographic(&comparators(before, keys)?, 0, 0).is_lt();
+    }
+    if is_ascending { Ok(()) } else { Err(TableError::Unsorted) }
+}
