@@ -5,5 +5,6 @@ pub mod clock;
 pub mod config;
 pub mod extract;
 pub mod lake;
+pub mod run;
 pub mod table;
 pub mod window;

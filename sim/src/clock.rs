@@ -24,11 +24,7 @@ pub struct ClockSpec {
 
 impl Default for ClockSpec {
     fn default() -> Self {
-        Self {
-            start: DEFAULT_START,
-            speed: 1.0,
-            frozen: false,
-        }
+        Self { start: DEFAULT_START, speed: 1.0, frozen: false }
     }
 }
 
@@ -36,23 +32,14 @@ impl ClockSpec {
     /// A clock that stands still at the default start.
     #[must_use]
     pub fn frozen() -> Self {
-        Self {
-            frozen: true,
-            ..Self::default()
-        }
+        Self { frozen: true, ..Self::default() }
     }
 
     /// A clock that starts at the real present.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the only place where the simulator reads the wall clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the only place where the simulator reads the wall clock")]
     pub fn real_time() -> Self {
-        Self {
-            start: chrono::Utc::now().timestamp_millis(),
-            ..Self::default()
-        }
+        Self { start: chrono::Utc::now().timestamp_millis(), ..Self::default() }
     }
 }
 
@@ -74,15 +61,8 @@ impl SimClock {
     /// Starts a clock.
     #[must_use]
     pub fn new(spec: ClockSpec) -> Self {
-        let running = Running {
-            base: spec.start,
-            since: monotonic(),
-            speed: spec.speed.max(0.0),
-            frozen: spec.frozen,
-        };
-        Self {
-            running: Mutex::new(running),
-        }
+        let running = Running { base: spec.start, since: monotonic(), speed: spec.speed.max(0.0), frozen: spec.frozen };
+        Self { running: Mutex::new(running) }
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Running) -> T) -> T {
@@ -120,11 +100,7 @@ impl SimClock {
     /// The clock as it is now, ready to be started again.
     #[must_use]
     pub fn spec(&self) -> ClockSpec {
-        self.with(|running| ClockSpec {
-            start: running.base,
-            speed: running.speed,
-            frozen: running.frozen,
-        })
+        self.with(|running| ClockSpec { start: running.base, speed: running.speed, frozen: running.frozen })
     }
 }
 
@@ -136,8 +112,7 @@ impl Running {
             self.since += elapsed;
             return;
         }
-        let simulated = Duration::try_from_secs_f64(elapsed.as_secs_f64() * self.speed)
-            .unwrap_or(Duration::ZERO);
+        let simulated = Duration::try_from_secs_f64(elapsed.as_secs_f64() * self.speed).unwrap_or(Duration::ZERO);
         let millis = i64::try_from(simulated.as_millis()).unwrap_or(0);
         if millis > 0 {
             self.base = self.base.saturating_add(millis);
@@ -146,19 +121,13 @@ impl Running {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the only place where the simulator reads the monotonic clock"
-)]
+#[expect(clippy::disallowed_methods, reason = "the only place where the simulator reads the monotonic clock")]
 pub(crate) fn monotonic() -> Instant {
     Instant::now()
 }
 
 /// Waits in real time: the latency of an answer.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the only place where the simulator waits"
-)]
+#[expect(clippy::disallowed_methods, reason = "the only place where the simulator waits")]
 pub(crate) async fn pause(millis: u64) {
     tokio::time::sleep(Duration::from_millis(millis)).await;
 }
@@ -169,11 +138,7 @@ mod tests {
 
     #[test]
     fn a_frozen_clock_moves_only_when_told() {
-        let clock = SimClock::new(ClockSpec {
-            start: 1_000,
-            speed: 1e6,
-            frozen: true,
-        });
+        let clock = SimClock::new(ClockSpec { start: 1_000, speed: 1e6, frozen: true });
         assert_eq!(clock.now(), 1_000);
         clock.advance(500);
         assert_eq!(clock.now(), 1_500);
@@ -183,11 +148,7 @@ mod tests {
 
     #[test]
     fn a_fast_clock_runs_ahead() {
-        let clock = SimClock::new(ClockSpec {
-            start: 0,
-            speed: 1e7,
-            frozen: false,
-        });
+        let clock = SimClock::new(ClockSpec { start: 0, speed: 1e7, frozen: false });
         let first = clock.now();
         std::hint::black_box((0..100_000).sum::<u64>());
         while clock.now() == first {}

@@ -20,13 +20,7 @@ pub enum Context {
 
 impl Context {
     /// Every kind of record.
-    pub const ALL: [Self; 5] = [
-        Self::Customer,
-        Self::Conversation,
-        Self::Message,
-        Self::Note,
-        Self::User,
-    ];
+    pub const ALL: [Self; 5] = [Self::Customer, Self::Conversation, Self::Message, Self::Note, Self::User];
 
     /// The name in the singular: `type` of a resource, `queryContext` of a search.
     #[must_use]
@@ -55,9 +49,7 @@ impl Context {
     /// The kind with this name, singular or plural.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|context| context.name() == name || context.collection() == name)
+        Self::ALL.into_iter().find(|context| context.name() == name || context.collection() == name)
     }
 
     /// Whether the search knows the kind.

@@ -37,11 +37,7 @@ impl Shared {
     }
 
     /// Stores one resource a line.
-    pub(crate) fn insert_raw(
-        &self,
-        context: Context,
-        lines: &[u8],
-    ) -> Result<Vec<String>, SimError> {
+    pub(crate) fn insert_raw(&self, context: Context, lines: &[u8]) -> Result<Vec<String>, SimError> {
         let now = self.clock.now();
         let mut world = self.world_mut();
         lines
@@ -61,10 +57,7 @@ impl Shared {
     /// Every record of the primary store as it is served by id, one a line.
     pub(crate) fn records(&self, context: Context) -> Vec<u8> {
         let switches = self.switches();
-        let style = Style {
-            unset: switches.unset,
-            mask_every: switches.mask_every,
-        };
+        let style = Style { unset: switches.unset, mask_every: switches.mask_every };
         let world = self.world();
         let mut out = Vec::new();
         for (ord, _) in world.store(context).existing() {

@@ -26,11 +26,7 @@ impl SimServer {
     ///
     /// # Errors
     /// [`SimError::Listen`] when no port can be had.
-    pub async fn start(
-        world: WorldSpec,
-        switches: Switches,
-        clock: ClockSpec,
-    ) -> Result<SimHandle, SimError> {
+    pub async fn start(world: WorldSpec, switches: Switches, clock: ClockSpec) -> Result<SimHandle, SimError> {
         Self::start_on(0, world, switches, clock).await
     }
 

@@ -58,11 +58,7 @@ impl Cli {
 
     fn clock(&self) -> ClockSpec {
         let present = ClockSpec::real_time();
-        ClockSpec {
-            start: self.start.unwrap_or(present.start),
-            speed: self.speed,
-            ..present
-        }
+        ClockSpec { start: self.start.unwrap_or(present.start), speed: self.speed, ..present }
     }
 }
 

@@ -72,11 +72,7 @@ pub(crate) fn shuffled_walk(len: u32, seed: u64) -> impl Iterator<Item = u32> {
 }
 
 const fn gcd(left: u64, right: u64) -> u64 {
-    if right == 0 {
-        left
-    } else {
-        gcd(right, left % right)
-    }
+    if right == 0 { left } else { gcd(right, left % right) }
 }
 
 #[cfg(test)]

@@ -57,10 +57,7 @@ impl Shared {
     }
 
     pub(crate) fn set_switches(&self, switches: Switches) {
-        *self
-            .switches
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = switches;
+        *self.switches.write().unwrap_or_else(PoisonError::into_inner) = switches;
     }
 
     /// The world as it is at this moment, with the index as far as it has come.

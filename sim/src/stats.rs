@@ -61,11 +61,7 @@ impl Peak {
         if self.arrivals.back().is_some_and(|last| *last > now) || self.arrivals.len() >= ARRIVALS {
             self.arrivals.clear();
         }
-        while self
-            .arrivals
-            .front()
-            .is_some_and(|first| *first <= now - MINUTE)
-        {
+        while self.arrivals.front().is_some_and(|first| *first <= now - MINUTE) {
             self.arrivals.pop_front();
         }
         self.arrivals.push_back(now);
@@ -92,13 +88,7 @@ pub(crate) struct Outcome<'a> {
 }
 
 impl Tally {
-    pub(crate) fn arrive(
-        &mut self,
-        kind: &'static str,
-        context: Option<&'static str>,
-        searches: bool,
-        now: i64,
-    ) {
+    pub(crate) fn arrive(&mut self, kind: &'static str, context: Option<&'static str>, searches: bool, now: i64) {
         self.stats.requests += 1;
         count(&mut self.stats.by_kind, kind);
         if let Some(context) = context {
@@ -131,19 +121,11 @@ impl Tally {
             stats.recent.pop_front();
         }
         let (method, path) = (outcome.method.to_owned(), outcome.path.to_owned());
-        stats.recent.push_back(RequestLog {
-            method,
-            path,
-            status: outcome.status,
-        });
+        stats.recent.push_back(RequestLog { method, path, status: outcome.status });
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        Stats {
-            org_peak: self.org.most,
-            search_peak: self.search.most,
-            ..self.stats.clone()
-        }
+        Stats { org_peak: self.org.most, search_peak: self.search.most, ..self.stats.clone() }
     }
 
     pub(crate) fn reset(&mut self) {

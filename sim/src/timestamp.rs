@@ -55,9 +55,7 @@ pub(crate) fn text(millis: i64) -> String {
 
 /// The instant as the HTTP `Date` header spells it.
 pub(crate) fn http_date(millis: i64) -> String {
-    moment(millis)
-        .format("%a, %d %b %Y %H:%M:%S GMT")
-        .to_string()
+    moment(millis).format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// Reads an instant, or a bare date as its midnight in GMT (API reference, section 9.4).

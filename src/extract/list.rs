@@ -22,9 +22,19 @@ const MOST_STALE_PAGES: u32 = 5;
 pub struct ListWalk {
     lists: Vec<List>,
     window: Window,
+    scope: Scope,
     at: Position,
     /// 128-bit fingerprints of `(id, updatedAt)`: 16 bytes a record, whatever the length of ids.
     seen: HashSet<u128>,
+}
+
+/// Which records of the lists are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All.
+    Whole,
+    /// Those updated in the window, and those that do not say when.
+    Window,
 }
 
 #[derive(Debug)]
@@ -44,7 +54,7 @@ impl Position {
 }
 
 impl ListWalk {
-    pub(super) fn new(lists: &[ListSource], page_size: u32, window: Window) -> Result<Self, WalkError> {
+    pub(super) fn new(lists: &[ListSource], page_size: u32, window: Window, scope: Scope) -> Result<Self, WalkError> {
         let lists: Result<Vec<_>, WalkError> = lists
             .iter()
             .map(|list| {
@@ -52,7 +62,7 @@ impl ListWalk {
                 Ok(List { path: Path::parse(&list.path)?, query, slice: Slice::Page { page: 1, size: page_size } })
             })
             .collect();
-        Ok(Self { lists: lists?, window, at: Position::start_of(0), seen: HashSet::new() })
+        Ok(Self { lists: lists?, window, scope, at: Position::start_of(0), seen: HashSet::new() })
     }
 
     pub(super) async fn next(&mut self, pages: &dyn Pages) -> Result<Option<Read>, WalkError> {
@@ -88,13 +98,14 @@ impl ListWalk {
         Ok(())
     }
 
-    /// The records of the window that were not given yet; a record without a date may belong to it.
+    /// The records that are wanted and were not given yet.
     fn fresh(&mut self, page: Page) -> Vec<Record> {
         let mut fresh = Vec::new();
         for record in page.records {
             let new = record.id.is_none() || self.seen.insert(fingerprint(&record));
             self.at.new_in_pass += u64::from(new && record.id.is_some());
-            if new && record.updated_at.is_none_or(|updated_at| self.window.contains(updated_at)) {
+            let inside = record.updated_at.is_none_or(|updated_at| self.window.contains(updated_at));
+            if new && (inside || self.scope == Scope::Whole) {
                 fresh.push(record);
             }
         }
@@ -173,7 +184,7 @@ mod tests {
     fn read(pages: &Shrinking) -> Result<HashSet<String>, WalkError> {
         let list = ListSource { path: "/v1/things".to_owned(), query: Default::default() };
         let window = Window::new(from_millis(0).unwrap(), from_millis(10).unwrap()).unwrap();
-        let mut walk = ListWalk::new(&[list], 100, window)?;
+        let mut walk = ListWalk::new(&[list], 100, window, Scope::Window)?;
         futures::executor::block_on(async {
             let mut ids = HashSet::new();
             while let Some(read) = walk.next(pages).await? {

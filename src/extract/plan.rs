@@ -74,11 +74,14 @@ impl Plan {
 pub fn plan(access: &Access, window: Window, now: DateTime<Utc>) -> Plan {
     let boundary = now - SEARCH_REACH;
     let zone_end = boundary + ZONE;
+    let step = |place, progress| move |window| Step { place, window, progress };
     let history = match access {
         Access::Search { history: History::Archive, .. } => Place::Archive,
-        Access::Search { history: History::List { .. }, .. } | Access::Lists { .. } => Place::List,
+        Access::Search { history: History::List { .. }, .. } => Place::List,
+        Access::Lists { .. } => {
+            return Plan { steps: vec![step(Place::List, Progress::Cursor)(window)], zone_end };
+        }
     };
-    let step = |place, progress| move |window| Step { place, window, progress };
     let old = window.before(zone_end);
     let zone = old.and_then(|old| old.since(boundary - ZONE)).map(step(Place::Live, Progress::None));
     let old = old.map(step(history, Progress::Cursor));
@@ -160,6 +163,14 @@ mod tests {
         let window = Window::new(at("2026-11-20T00:00:00Z"), now).unwrap();
         let plan = plan(&access(History::Archive), window, now);
         assert_eq!(plan.steps, [Step { place: Place::Live, window, progress: Progress::Cursor }]);
+    }
+
+    #[test]
+    fn an_entity_of_lists_is_read_in_one_step() {
+        let now = at("2026-11-21T00:00:00Z");
+        let window = Window::new(DateTime::UNIX_EPOCH, now).unwrap();
+        let plan = plan(&Access::Lists { lists: Vec::new(), page_size: 500 }, window, now);
+        assert_eq!(plan.steps, [Step { place: Place::List, window, progress: Progress::Cursor }]);
     }
 
     #[test]

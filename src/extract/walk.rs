@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use super::list::ListWalk;
+use super::list::{ListWalk, Scope};
 use super::plan::{Place, Step};
 use super::search::{SearchWalk, Subject};
 use crate::api::{ApiError, Index, InvalidPath, Pages, Record};
@@ -100,13 +100,15 @@ impl Walk {
             }
             (Access::Search { history: History::List { path, page_size }, .. }, Place::List) => {
                 let list = ListSource { path: path.clone(), query: Default::default() };
-                Self::List(ListWalk::new(&[list], *page_size, step.window)?)
+                Self::List(ListWalk::new(&[list], *page_size, step.window, Scope::Window)?)
             }
             (Access::Search { context, history: History::Archive, .. }, Place::List) => {
                 let subject = Subject { index: Index::Archive, context: context.clone(), parent: None };
                 Self::Search(SearchWalk::new(subject, step.window))
             }
-            (Access::Lists { lists, page_size }, _) => Self::List(ListWalk::new(lists, *page_size, step.window)?),
+            (Access::Lists { lists, page_size }, _) => {
+                Self::List(ListWalk::new(lists, *page_size, step.window, Scope::Whole)?)
+            }
         })
     }
 

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, SchemaRef};
+use chrono::{DateTime, Utc};
 
 use super::commit::{Change, CommitOutcome};
 use super::delta::{Outcome, Snapshot};
@@ -83,6 +84,14 @@ impl Table {
     /// [`LakeError::Unusable`], [`LakeError::Damaged`]; [`LakeError::Newer`] when a file has a deletion vector.
     pub async fn files(&self, key: &str) -> Result<Vec<DataFile>, LakeError> {
         self.snapshot.files(key).await
+    }
+
+    /// The greatest value of a timestamp column, as far as the log has the bounds of its files; milliseconds.
+    ///
+    /// # Errors
+    /// [`LakeError::Unusable`] or [`LakeError::Damaged`].
+    pub async fn newest(&self, column: &str) -> Result<Option<DateTime<Utc>>, LakeError> {
+        self.snapshot.newest(column).await
     }
 
     /// A writer for a new file whose columns are the table's and then `add_columns`, sorted by `sort_key`.

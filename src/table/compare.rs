@@ -113,8 +113,7 @@ impl Compared {
     /// # Errors
     /// Another batch than the one that was compared.
     pub fn changed(&self, incoming: &RecordBatch) -> Result<RecordBatch, TableError> {
-        let is_change = |change: &Change| matches!(change, Change::Insert | Change::Update | Change::Delete);
-        let mask: BooleanArray = self.changes.iter().map(|change| Some(is_change(change))).collect();
+        let mask: BooleanArray = self.changes.iter().map(|change| Some(change.is_real())).collect();
         Ok(filter_record_batch(incoming, &mask)?)
     }
 

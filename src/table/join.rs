@@ -28,6 +28,17 @@ pub enum Change {
     Stale,
 }
 
+impl Change {
+    /// Whether the table looks different afterwards.
+    #[must_use]
+    pub const fn is_real(self) -> bool {
+        match self {
+            Self::Insert | Self::Update | Self::Delete => true,
+            Self::Unchanged | Self::Stale => false,
+        }
+    }
+}
+
 /// One place in the order of all keys.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step {

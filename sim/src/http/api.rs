@@ -41,10 +41,7 @@ pub(crate) struct Call<'a> {
 }
 
 /// Answers an API request.
-pub(crate) async fn answer(
-    shared: &Shared,
-    request: Request<Incoming>,
-) -> Result<Response<SimBody>, Dropped> {
+pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<SimBody>, Dropped> {
     let (parts, body) = request.into_parts();
     let switches = shared.switches();
     let now = shared.clock.now();
@@ -52,55 +49,31 @@ pub(crate) async fn answer(
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or(""));
     let route = Route::of(path);
     let context = route.context().map(crate::context::Context::name);
-    shared
-        .tally()
-        .arrive(route.kind(), context, route.searches(), now);
+    shared.tally().arrive(route.kind(), context, route.searches(), now);
     if switches.latency_ms > 0 {
         pause(switches.latency_ms).await;
     }
     let body = Limited::new(body, MOST_BYTES).collect().await;
-    let authorization = parts
-        .headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let (verdict, passed) = admit(shared, &switches, authorization, &route, now);
-    let fault = if passed.is_ok() {
-        strike(&switches, number)
-    } else {
-        None
-    };
+    let fault = if passed.is_ok() { strike(&switches, number) } else { None };
     let reply = match (passed, fault) {
         (Err(refusal), _) => refusal,
         (Ok(_), Some(fault)) if fault.replaces() => fault.reply(),
         (Ok(_), _) if !allowed(&parts.method, &route) => violation(shared),
         (Ok(token), _) => {
             let params = Params::read(query);
-            let call = Call {
-                shared,
-                switches,
-                token,
-                path,
-                params,
-                now,
-                number,
-            };
+            let call = Call { shared, switches, token, path, params, now, number };
             match body {
                 Ok(body) => call.answer(&route, &body.to_bytes()),
-                Err(_) => Reply::error(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "too_large",
-                    "The body is too large",
-                ),
+                Err(_) => Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large"),
             }
         }
     };
     let dropped = fault == Some(Fault::DropBefore);
     shared.tally().answer(&Outcome {
         method: parts.method.as_str(),
-        path: parts
-            .uri
-            .path_and_query()
-            .map_or(path, |path| path.as_str()),
+        path: parts.uri.path_and_query().map_or(path, |path| path.as_str()),
         status: if dropped { 0 } else { reply.status.as_u16() },
         records: reply.records,
         bytes: reply.body.len(),
@@ -117,19 +90,11 @@ pub(crate) async fn answer(
 
 fn violation(shared: &Shared) -> Reply {
     shared.tally().violate();
-    Reply::error(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "Only reading is simulated",
-    )
+    Reply::error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Only reading is simulated")
 }
 
 fn allowed(method: &Method, route: &Route) -> bool {
-    if route.searches() {
-        method == Method::POST
-    } else {
-        method == Method::GET
-    }
+    if route.searches() { method == Method::POST } else { method == Method::GET }
 }
 
 /// Key, budgets and role, in this order.
@@ -140,18 +105,8 @@ fn admit(
     route: &Route,
     now: i64,
 ) -> (Verdict, Result<TokenSpec, Reply>) {
-    let unspent = Verdict {
-        passes: true,
-        remaining: switches.org_limit,
-        reset: now,
-    };
-    let unauthorized = |message| {
-        Err(Reply::error(
-            StatusCode::UNAUTHORIZED,
-            "unauthorized",
-            message,
-        ))
-    };
+    let unspent = Verdict { passes: true, remaining: switches.org_limit, reset: now };
+    let unauthorized = |message| Err(Reply::error(StatusCode::UNAUTHORIZED, "unauthorized", message));
     if switches.pod == Pod::Wrong {
         let message = "Token belongs to pod prod2 but the request was handled by prod1";
         return (unspent, unauthorized(message));
@@ -160,35 +115,16 @@ fn admit(
         Ok(token) => token,
         Err(denial) => return (unspent, unauthorized(denial.message())),
     };
-    let org = shared.org_budget().take(
-        switches.org_limit,
-        switches.other_clients,
-        switches.limiting,
-        now,
-    );
-    let throttled = || {
-        Err(Reply::error(
-            StatusCode::TOO_MANY_REQUESTS,
-            "rate_limit",
-            "Rate limit exceeded",
-        ))
-    };
+    let org = shared.org_budget().take(switches.org_limit, switches.other_clients, switches.limiting, now);
+    let throttled = || Err(Reply::error(StatusCode::TOO_MANY_REQUESTS, "rate_limit", "Rate limit exceeded"));
     if !org.passes {
         return (org, throttled());
     }
     if route.searches() {
-        let search = shared
-            .search_budget()
-            .take(switches.search_limit, 0, switches.limiting, now);
+        let search = shared.search_budget().take(switches.search_limit, 0, switches.limiting, now);
         if !search.passes {
             // The headers go on describing the organisation's budget (API reference, section 7).
-            return (
-                Verdict {
-                    reset: search.reset,
-                    ..org
-                },
-                throttled(),
-            );
+            return (Verdict { reset: search.reset, ..org }, throttled());
         }
     }
     if !token.may(route) {
@@ -207,31 +143,17 @@ fn head(switches: &Switches, reply: &Reply, verdict: Verdict, now: i64) -> Respo
         }
     };
     put(CONTENT_TYPE, "application/json; charset=utf-8".into());
-    put(
-        DATE,
-        timestamp::http_date(now.saturating_add(switches.clock_skew_ms)),
-    );
-    put(
-        HeaderName::from_static("x-ratelimit-limit"),
-        switches.org_limit.to_string(),
-    );
-    put(
-        HeaderName::from_static("x-ratelimit-remaining"),
-        verdict.remaining.to_string(),
-    );
+    put(DATE, timestamp::http_date(now.saturating_add(switches.clock_skew_ms)));
+    put(HeaderName::from_static("x-ratelimit-limit"), switches.org_limit.to_string());
+    put(HeaderName::from_static("x-ratelimit-remaining"), verdict.remaining.to_string());
     let exceeded = reply.status == StatusCode::TOO_MANY_REQUESTS;
-    if switches.reset_header == ResetHeader::Always
-        || (exceeded && switches.reset_header == ResetHeader::OnExcess)
-    {
+    if switches.reset_header == ResetHeader::Always || (exceeded && switches.reset_header == ResetHeader::OnExcess) {
         let reset = verdict.reset.saturating_add(switches.clock_skew_ms);
         let reset = match switches.reset_unit {
             ResetUnit::Seconds => (reset + SECOND - 1).div_euclid(SECOND),
             ResetUnit::Milliseconds => reset,
         };
-        put(
-            HeaderName::from_static("x-ratelimit-reset"),
-            reset.to_string(),
-        );
+        put(HeaderName::from_static("x-ratelimit-reset"), reset.to_string());
     }
     let wait = (verdict.reset - now + SECOND - 1).div_euclid(SECOND).max(1);
     match switches.retry_after {

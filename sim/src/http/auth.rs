@@ -23,11 +23,7 @@ impl Default for TokenSpec {
     /// The key `sim-token`, which may read everything and never expires.
     fn default() -> Self {
         let roles = ALL_ROLES.iter().map(|role| (*role).to_owned()).collect();
-        Self {
-            token: "sim-token".to_owned(),
-            roles,
-            expires_at: None,
-        }
+        Self { token: "sim-token".to_owned(), roles, expires_at: None }
     }
 }
 
@@ -73,18 +69,9 @@ impl Denial {
 }
 
 /// Finds the key that an `Authorization` header names.
-pub(crate) fn authenticate(
-    header: Option<&str>,
-    tokens: &[TokenSpec],
-    now: i64,
-) -> Result<TokenSpec, Denial> {
-    let token = header
-        .and_then(|header| header.strip_prefix("Bearer "))
-        .ok_or(Denial::Missing)?;
-    let spec = tokens
-        .iter()
-        .find(|spec| spec.token == token.trim())
-        .ok_or(Denial::Unknown)?;
+pub(crate) fn authenticate(header: Option<&str>, tokens: &[TokenSpec], now: i64) -> Result<TokenSpec, Denial> {
+    let token = header.and_then(|header| header.strip_prefix("Bearer ")).ok_or(Denial::Missing)?;
+    let spec = tokens.iter().find(|spec| spec.token == token.trim()).ok_or(Denial::Unknown)?;
     match spec.expires_at {
         Some(at) if at <= now => Err(Denial::Expired),
         _ => Ok(spec.clone()),
@@ -94,10 +81,7 @@ pub(crate) fn authenticate(
 const fn record_roles(context: Context) -> &'static [&'static str] {
     match context {
         Context::Customer => &["org.permission.customer.read", "org.user.customer.read"],
-        Context::Conversation => &[
-            "org.permission.conversation.read",
-            "org.user.conversation.read",
-        ],
+        Context::Conversation => &["org.permission.conversation.read", "org.user.conversation.read"],
         Context::Message => &["org.permission.message.read", "org.user.message.read"],
         Context::Note => &["org.permission.note.read", "org.user.note.read"],
         Context::User => &["org.permission.user.read", "org.user.read"],
@@ -115,11 +99,7 @@ const fn shelf_roles(shelf: Shelf) -> &'static [&'static str] {
             "org.user.content.shortcut.read",
             "org.admin.content.shortcut.read",
         ],
-        Shelf::Klasses => &[
-            "org.permission.klass.read",
-            "org.user.klass.read",
-            "org.admin.klass.read",
-        ],
+        Shelf::Klasses => &["org.permission.klass.read", "org.user.klass.read", "org.admin.klass.read"],
     }
 }
 
@@ -140,10 +120,9 @@ impl TokenSpec {
                 "org.user.customer.read",
                 "org.admin.customer.merge.read",
             ]),
-            Route::Merge(_) => self.has_any(&[
-                "org.permission.customer_merge.create",
-                "org.permission.customer_merge.read",
-            ]),
+            Route::Merge(_) => {
+                self.has_any(&["org.permission.customer_merge.create", "org.permission.customer_merge.read"])
+            }
             Route::Shelf(shelf, _) => self.has_any(shelf_roles(*shelf)),
             Route::CurrentUser | Route::CurrentToken | Route::Unknown => true,
         }
@@ -161,10 +140,7 @@ mod tests {
 
     #[test]
     fn keys_expire() {
-        let tokens = [TokenSpec {
-            expires_at: Some(1_000),
-            ..TokenSpec::default()
-        }];
+        let tokens = [TokenSpec { expires_at: Some(1_000), ..TokenSpec::default() }];
         let ask = |header, now| authenticate(header, &tokens, now).map(|spec| spec.token);
         assert!(ask(Some("Bearer sim-token"), 999).is_ok());
         assert_eq!(ask(Some("Bearer sim-token"), 1_000), Err(Denial::Expired));
@@ -175,14 +151,9 @@ mod tests {
 
     #[test]
     fn one_role_of_several_is_enough() {
-        let key = |role: &str| TokenSpec {
-            roles: vec![role.to_owned()],
-            ..TokenSpec::default()
-        };
+        let key = |role: &str| TokenSpec { roles: vec![role.to_owned()], ..TokenSpec::default() };
         let notes = Route::List(Context::Note);
-        assert!(
-            key("org.user.note.read").may(&notes) && key("org.permission.note.read").may(&notes)
-        );
+        assert!(key("org.user.note.read").may(&notes) && key("org.permission.note.read").may(&notes));
         assert!(!key("org.permission.message.read").may(&notes));
         assert!(key("org.user.none").may(&Route::CurrentToken));
     }

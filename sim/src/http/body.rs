@@ -17,20 +17,14 @@ pub(crate) struct SimBody {
 
 impl SimBody {
     pub(crate) const fn whole(bytes: Bytes) -> Self {
-        Self {
-            rest: Some(bytes),
-            broken_at: None,
-        }
+        Self { rest: Some(bytes), broken_at: None }
     }
 
     /// Announces everything, sends half of it, and breaks off.
     pub(crate) fn broken(mut bytes: Bytes) -> Self {
         let announced = bytes.len() as u64;
         bytes.truncate(bytes.len() / 2);
-        Self {
-            rest: Some(bytes),
-            broken_at: Some(announced),
-        }
+        Self { rest: Some(bytes), broken_at: Some(announced) }
     }
 }
 
@@ -38,15 +32,10 @@ impl Body for SimBody {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self.rest.take() {
             Some(bytes) if !bytes.is_empty() => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            _ if self.broken_at.is_some() => {
-                Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())))
-            }
+            _ if self.broken_at.is_some() => Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into()))),
             _ => Poll::Ready(None),
         }
     }

@@ -24,13 +24,7 @@ pub(crate) struct Verdict {
 
 impl Budget {
     /// Takes one request out of what others have left of the limit; a refused request takes nothing.
-    pub(crate) fn take(
-        &mut self,
-        limit: u64,
-        others: u64,
-        limiting: Limiting,
-        now: i64,
-    ) -> Verdict {
+    pub(crate) fn take(&mut self, limit: u64, others: u64, limiting: Limiting, now: i64) -> Verdict {
         let room = limit.saturating_sub(others);
         match limiting {
             Limiting::FixedWindow => {
@@ -40,26 +34,16 @@ impl Budget {
                 }
                 let passes = self.used < room;
                 self.used += u64::from(passes);
-                Verdict {
-                    passes,
-                    remaining: room.saturating_sub(self.used),
-                    reset: window + MINUTE,
-                }
+                Verdict { passes, remaining: room.saturating_sub(self.used), reset: window + MINUTE }
             }
             Limiting::SlidingWindow => {
-                self.arrivals.retain(|arrival| {
-                    (now - MINUTE..=now).contains(arrival) && *arrival > now - MINUTE
-                });
+                self.arrivals.retain(|arrival| (now - MINUTE..=now).contains(arrival) && *arrival > now - MINUTE);
                 let passes = (self.arrivals.len() as u64) < room;
                 if passes {
                     self.arrivals.push_back(now);
                 }
                 let reset = self.arrivals.front().copied().unwrap_or(now) + MINUTE;
-                Verdict {
-                    passes,
-                    remaining: room.saturating_sub(self.arrivals.len() as u64),
-                    reset,
-                }
+                Verdict { passes, remaining: room.saturating_sub(self.arrivals.len() as u64), reset }
             }
         }
     }
@@ -71,28 +55,19 @@ mod tests {
 
     fn passes(limiting: Limiting, arrivals: &[i64]) -> Vec<bool> {
         let mut budget = Budget::default();
-        arrivals
-            .iter()
-            .map(|now| budget.take(3, 1, limiting, *now).passes)
-            .collect()
+        arrivals.iter().map(|now| budget.take(3, 1, limiting, *now).passes).collect()
     }
 
     #[test]
     fn a_fixed_window_ends_with_its_minute() {
         let arrivals = [59_000, 59_001, 59_002, 60_000, 60_001, 60_002];
-        assert_eq!(
-            passes(Limiting::FixedWindow, &arrivals),
-            [true, true, false, true, true, false]
-        );
+        assert_eq!(passes(Limiting::FixedWindow, &arrivals), [true, true, false, true, true, false]);
     }
 
     #[test]
     fn a_sliding_window_holds_any_sixty_seconds() {
         let arrivals = [59_000, 59_001, 60_000, 118_999, 119_000, 119_001, 119_002];
-        assert_eq!(
-            passes(Limiting::SlidingWindow, &arrivals),
-            [true, true, false, false, true, true, false]
-        );
+        assert_eq!(passes(Limiting::SlidingWindow, &arrivals), [true, true, false, false, true, true, false]);
     }
 
     #[test]
@@ -100,15 +75,8 @@ mod tests {
         let mut budget = Budget::default();
         assert_eq!(
             budget.take(1, 0, Limiting::SlidingWindow, 5_000),
-            Verdict {
-                passes: true,
-                remaining: 0,
-                reset: 65_000
-            }
+            Verdict { passes: true, remaining: 0, reset: 65_000 }
         );
-        assert_eq!(
-            budget.take(1, 0, Limiting::FixedWindow, 5_000).reset,
-            60_000
-        );
+        assert_eq!(budget.take(1, 0, Limiting::FixedWindow, 5_000).reset, 60_000);
     }
 }

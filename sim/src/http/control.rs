@@ -36,9 +36,7 @@ impl Instant {
     fn millis(&self) -> Result<i64, SimError> {
         match self {
             Self::Millis(millis) => Ok(*millis),
-            Self::Text(text) => {
-                timestamp::parse(text).ok_or_else(|| SimError::control("not an instant"))
-            }
+            Self::Text(text) => timestamp::parse(text).ok_or_else(|| SimError::control("not an instant")),
         }
     }
 }
@@ -63,12 +61,7 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Respo
     let (parts, body) = request.into_parts();
     let reply = match body.collect().await {
         Ok(body) => {
-            let path = parts
-                .uri
-                .path()
-                .trim_start_matches("/_sim/")
-                .trim_end_matches('/')
-                .to_owned();
+            let path = parts.uri.path().trim_start_matches("/_sim/").trim_end_matches('/').to_owned();
             control(shared, &parts.method, &path, &body.to_bytes())
                 .unwrap_or_else(|error| Reply::bad_request(&explain(&error)))
         }
@@ -76,9 +69,7 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Respo
     };
     let mut response = Response::new(SimBody::whole(reply.body.into()));
     *response.status_mut() = reply.status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -91,10 +82,7 @@ fn explain(error: &SimError) -> String {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, SimError> {
-    serde_json::from_slice(body).map_err(|source| SimError::Json {
-        place: "a control request",
-        source,
-    })
+    serde_json::from_slice(body).map_err(|source| SimError::Json { place: "a control request", source })
 }
 
 fn context(name: &str) -> Result<Context, SimError> {
@@ -137,10 +125,7 @@ fn control(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<
         }
         ("GET", ["truth", name]) => {
             let rows = shared.world().truth(context(name)?);
-            let lines = rows
-                .iter()
-                .map(|row| json!(row).to_string() + "\n")
-                .collect::<String>();
+            let lines = rows.iter().map(|row| json!(row).to_string() + "\n").collect::<String>();
             return Ok(Reply::one(lines.into_bytes()));
         }
         ("GET", ["records", name]) => return Ok(Reply::one(shared.records(context(name)?))),

@@ -24,10 +24,7 @@ pub(crate) enum Fault {
 pub(crate) fn strike(switches: &Switches, number: u64) -> Option<Fault> {
     [
         (switches.drop_before, Fault::DropBefore),
-        (
-            switches.server_error,
-            Fault::ServerError(switches.server_error_status),
-        ),
+        (switches.server_error, Fault::ServerError(switches.server_error_status)),
         (switches.html_error, Fault::Html),
         (switches.redirect, Fault::Redirect),
         (switches.drop_midway, Fault::DropMidway),
@@ -41,18 +38,14 @@ pub(crate) fn strike(switches: &Switches, number: u64) -> Option<Fault> {
 impl Fault {
     /// Whether the fault needs no answer to spoil.
     pub(crate) const fn replaces(self) -> bool {
-        matches!(
-            self,
-            Self::DropBefore | Self::ServerError(_) | Self::Html | Self::Redirect
-        )
+        matches!(self, Self::DropBefore | Self::ServerError(_) | Self::Html | Self::Redirect)
     }
 
     /// The answer that this fault gives instead of one.
     pub(crate) fn reply(self) -> Reply {
         match self {
             Self::ServerError(status) => {
-                let status =
-                    StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
                 Reply::error(status, "internal_error", "Something went wrong")
             }
             Self::Html => Reply {
@@ -60,11 +53,7 @@ impl Fault {
                 body: b"<html><body><h1>502 Bad Gateway</h1></body></html>".to_vec(),
                 records: None,
             },
-            _ => Reply {
-                status: StatusCode::FOUND,
-                body: Vec::new(),
-                records: None,
-            },
+            _ => Reply { status: StatusCode::FOUND, body: Vec::new(), records: None },
         }
     }
 
@@ -79,9 +68,7 @@ impl Fault {
             }
             Self::Garbage => SimBody::whole(Bytes::from_static(b"\x00\xff{]not json at all")),
             Self::Html => {
-                response
-                    .headers_mut()
-                    .insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
                 SimBody::whole(body.into())
             }
             Self::Redirect => {

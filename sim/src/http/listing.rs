@@ -36,11 +36,7 @@ impl Listing<'_> {
         let mut meta = serde_json::Map::new();
         meta.insert("pageSize".into(), size.into());
         meta.insert("page".into(), page.into());
-        meta.extend(
-            self.meta
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), value.clone())),
-        );
+        meta.extend(self.meta.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let next = match self.next {
             Next::None => None,
             Next::Page => Some(link(page + 1)),
@@ -66,11 +62,7 @@ impl Listing<'_> {
 }
 
 /// Appends records with commas between; returns how many there were.
-pub(crate) fn fill(
-    out: &mut Vec<u8>,
-    ords: &[u32],
-    mut render: impl FnMut(&mut Vec<u8>, u32) -> bool,
-) -> usize {
+pub(crate) fn fill(out: &mut Vec<u8>, ords: &[u32], mut render: impl FnMut(&mut Vec<u8>, u32) -> bool) -> usize {
     let mut count = 0;
     for ord in ords {
         if count > 0 {

@@ -25,48 +25,33 @@ impl PageParams {
 
 impl Params {
     pub(crate) fn read(query: &str) -> Self {
-        let pairs = form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect();
+        let pairs = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let about_paging = |part: &&str| part.starts_with("page=") || part.starts_with("pageSize=");
-        let kept = query
-            .split('&')
-            .filter(|part| !part.is_empty() && !about_paging(part));
+        let kept = query.split('&').filter(|part| !part.is_empty() && !about_paging(part));
         let kept = kept.fold(String::new(), |kept, part| kept + "&" + part);
         Self { pairs, kept }
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.pairs
-            .iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value.as_str())
+        self.pairs.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Refusal> {
         let Some(text) = self.get(name) else {
             return Ok(default);
         };
-        let number = text
-            .parse()
-            .ok()
-            .filter(|number| (1..=most).contains(number));
+        let number = text.parse().ok().filter(|number| (1..=most).contains(number));
         number.ok_or_else(|| format!("{name} is not a number from 1 to {most}"))
     }
 
     /// Page (from 1) and page size (default 100), or why they make no sense.
     pub(crate) fn paging(&self, most: usize) -> Result<PageParams, Refusal> {
         let page = self.number("page", 1, usize::MAX)?;
-        Ok(PageParams {
-            page,
-            size: self.number("pageSize", most.min(100), most)?,
-        })
+        Ok(PageParams { page, size: self.number("pageSize", most.min(100), most)? })
     }
 
     pub(crate) fn flag(&self, name: &str) -> Result<bool, Refusal> {
@@ -98,19 +83,11 @@ mod tests {
 
     #[test]
     fn links_repeat_what_is_not_about_paging() {
-        let params = Params::read(
-            "filter%5BupdatedAt%5D%5Bgte%5D=2026-10-01&page=3&pageSize=50&sort=updatedAt",
-        );
+        let params = Params::read("filter%5BupdatedAt%5D%5Bgte%5D=2026-10-01&page=3&pageSize=50&sort=updatedAt");
         assert_eq!(params.get("filter[updatedAt][gte]"), Some("2026-10-01"));
-        assert_eq!(
-            params.paging(100).unwrap(),
-            PageParams { page: 3, size: 50 }
-        );
+        assert_eq!(params.paging(100).unwrap(), PageParams { page: 3, size: 50 });
         let link = params.link("/v1/customers", 4, 50);
-        assert_eq!(
-            link,
-            "/v1/customers?page=4&pageSize=50&filter%5BupdatedAt%5D%5Bgte%5D=2026-10-01&sort=updatedAt"
-        );
+        assert_eq!(link, "/v1/customers?page=4&pageSize=50&filter%5BupdatedAt%5D%5Bgte%5D=2026-10-01&sort=updatedAt");
     }
 
     #[test]
@@ -118,9 +95,6 @@ mod tests {
         for query in ["page=0", "page=x", "pageSize=0", "pageSize=101", "page=-1"] {
             assert!(Params::read(query).paging(100).is_err(), "{query}");
         }
-        assert_eq!(
-            Params::read("").paging(500).unwrap(),
-            PageParams { page: 1, size: 100 }
-        );
+        assert_eq!(Params::read("").paging(500).unwrap(), PageParams { page: 1, size: 100 });
     }
 }

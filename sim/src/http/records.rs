@@ -6,9 +6,7 @@ use super::params::PageParams;
 use super::reply::Reply;
 use crate::context::Context;
 use crate::render::{self, Style};
-use crate::search::{
-    self, Clause, Direction, Field, Found, Query, Refusal, Scope, SortKey, Span, Test, Ties,
-};
+use crate::search::{self, Clause, Direction, Field, Found, Query, Refusal, Scope, SortKey, Span, Test, Ties};
 use crate::switches::{Mover, UserList, Visibility};
 use crate::timestamp;
 use crate::world::World;
@@ -25,31 +23,19 @@ struct Slice {
 impl Slice {
     fn cut(all: Vec<u32>, paging: PageParams) -> Self {
         let total = all.len();
-        Self {
-            ords: all
-                .into_iter()
-                .skip(paging.offset())
-                .take(paging.size)
-                .collect(),
-            total,
-        }
+        Self { ords: all.into_iter().skip(paging.offset()).take(paging.size).collect(), total }
     }
 }
 
 impl Call<'_> {
     pub(super) const fn style(&self) -> Style {
-        Style {
-            unset: self.switches.unset,
-            mask_every: self.switches.mask_every,
-        }
+        Style { unset: self.switches.unset, mask_every: self.switches.mask_every }
     }
 
     /// A plain list.
     pub(super) fn list(&self, context: Context) -> Reply {
         if self.switches.mover == Mover::EveryRequest {
-            self.shared
-                .world_mut()
-                .move_one(context, self.number, self.now);
+            self.shared.world_mut().move_one(context, self.number, self.now);
         }
         let world = self.shared.world();
         let most = if context == Context::User { 500 } else { 100 };
@@ -57,9 +43,7 @@ impl Call<'_> {
             let slice = match context {
                 Context::Customer => self.customers(&world, paging),
                 Context::User => self.users(&world, paging),
-                Context::Conversation | Context::Message | Context::Note => {
-                    self.by_order(&world, context, paging)
-                }
+                Context::Conversation | Context::Message | Context::Note => self.by_order(&world, context, paging),
             };
             slice.map(|slice| (paging, slice))
         });
@@ -76,16 +60,8 @@ impl Call<'_> {
             path: self.path,
             params: &self.params,
             paging,
-            next: if paging.page < pages {
-                Next::Page
-            } else {
-                Next::None
-            },
-            meta: if counted {
-                vec![("total", slice.total.into()), ("totalPages", pages.into())]
-            } else {
-                Vec::new()
-            },
+            next: if paging.page < pages { Next::Page } else { Next::None },
+            meta: if counted { vec![("total", slice.total.into()), ("totalPages", pages.into())] } else { Vec::new() },
             last: counted.then_some(pages),
         };
         let mut out = listing.open(1_024 + slice.ords.len() * 2_600);
@@ -101,25 +77,14 @@ impl Call<'_> {
     }
 
     /// In the order of ids.
-    fn by_order(
-        &self,
-        world: &World,
-        context: Context,
-        paging: PageParams,
-    ) -> Result<Slice, Refusal> {
+    fn by_order(&self, world: &World, context: Context, paging: PageParams) -> Result<Slice, Refusal> {
         let order = world.store(context).by_id.choose(self.shows_deleted());
         let total = order.len();
-        let (from, until) = (
-            paging.offset().min(total),
-            paging.offset().saturating_add(paging.size).min(total),
-        );
+        let (from, until) = (paging.offset().min(total), paging.offset().saturating_add(paging.size).min(total));
         let ords = match self.params.direction()? {
             Direction::Ascending => order.range(from, until).map(|(_, ord)| ord).collect(),
             Direction::Descending => {
-                let mut ords: Vec<u32> = order
-                    .range(total - until, total - from)
-                    .map(|(_, ord)| ord)
-                    .collect();
+                let mut ords: Vec<u32> = order.range(total - until, total - from).map(|(_, ord)| ord).collect();
                 ords.reverse();
                 ords
             }
@@ -129,13 +94,8 @@ impl Call<'_> {
 
     /// Customers, which alone can be filtered and sorted by time.
     fn customers(&self, world: &World, paging: PageParams) -> Result<Slice, Refusal> {
-        let filters = self
-            .params
-            .pairs()
-            .filter(|(name, _)| name.starts_with("filter["));
-        let all = filters
-            .map(|(name, value)| self.filter(name, value))
-            .collect::<Result<_, _>>()?;
+        let filters = self.params.pairs().filter(|(name, _)| name.starts_with("filter["));
+        let all = filters.map(|(name, value)| self.filter(name, value)).collect::<Result<_, _>>()?;
         let sort = self.params.get("sort").unwrap_or("createdAt");
         let (name, direction) = match sort.strip_prefix('-') {
             Some(name) => (name, Direction::Descending),
@@ -165,20 +125,12 @@ impl Call<'_> {
 
     /// `filter[updatedAt][gte]=…`.
     fn filter(&self, name: &str, value: &str) -> Result<Clause, Refusal> {
-        let parts = name
-            .strip_prefix("filter[")
-            .and_then(|rest| rest.strip_suffix(']'));
-        let (field, operator) = parts
-            .and_then(|rest| rest.split_once("]["))
-            .ok_or("bad filter")?;
+        let parts = name.strip_prefix("filter[").and_then(|rest| rest.strip_suffix(']'));
+        let (field, operator) = parts.and_then(|rest| rest.split_once("][")).ok_or("bad filter")?;
         let field = time_field(field).ok_or("the filter has no such field")?;
         let at = timestamp::parse(value).ok_or("the filter's value is no instant")?;
-        let span =
-            search::span(operator, at, self.switches.precision).filter(|_| operator != "equals");
-        Ok(Clause {
-            field,
-            tests: vec![Test::Within(span.ok_or("the filter has no such operator")?)],
-        })
+        let span = search::span(operator, at, self.switches.precision).filter(|_| operator != "equals");
+        Ok(Clause { field, tests: vec![Test::Within(span.ok_or("the filter has no such operator")?)] })
     }
 
     /// Users: one list of the active, one of the deactivated, one of the invited, one a type.
@@ -196,11 +148,7 @@ impl Call<'_> {
         let store = world.store(Context::User);
         let wanted = |(ord, record): &(u32, &Record)| {
             let salt = store.salt(*ord);
-            let is = if record.is_raw() {
-                UserType::Person
-            } else {
-                UserType::of(*ord, salt)
-            };
+            let is = if record.is_raw() { UserType::Person } else { UserType::of(*ord, salt) };
             let invited = !record.is_raw() && is_pending(*ord, salt);
             match (deleted, pending) {
                 (true, _) => !record.is_live(),
@@ -208,32 +156,20 @@ impl Call<'_> {
                 _ => record.is_live() && !invited && user_type.is_none_or(|wanted| wanted == is),
             }
         };
-        Ok(Slice::cut(
-            store
-                .existing()
-                .filter(wanted)
-                .map(|(ord, _)| ord)
-                .collect(),
-            paging,
-        ))
+        Ok(Slice::cut(store.existing().filter(wanted).map(|(ord, _)| ord).collect(), paging))
     }
 
     /// The conversations, messages or notes of one parent.
     pub(super) fn children(&self, parent: Context, id: &str, child: Context) -> Reply {
         let world = self.shared.world();
-        let Some(owner) = world
-            .store(parent)
-            .find(id)
-            .filter(|ord| world.store(parent).primary(*ord).is_some())
-        else {
+        let Some(owner) = world.store(parent).find(id).filter(|ord| world.store(parent).primary(*ord).is_some()) else {
             return Reply::not_found();
         };
         let ords: Vec<u32> = match (parent, child) {
             (Context::Customer, Context::Conversation) => world.conversations_of(owner).collect(),
-            (Context::Customer, _) => world
-                .conversations_of(owner)
-                .flat_map(|conversation| world.entries_of(conversation, child))
-                .collect(),
+            (Context::Customer, _) => {
+                world.conversations_of(owner).flat_map(|conversation| world.entries_of(conversation, child)).collect()
+            }
             _ => world.entries_of(owner, child).collect(),
         };
         let store = world.store(child);
@@ -241,17 +177,11 @@ impl Call<'_> {
         let mut keys: Vec<(i64, u32)> = ords
             .into_iter()
             .filter_map(|ord| {
-                store
-                    .primary(ord)
-                    .filter(shown)
-                    .map(|record| (ids::sort_key(record.id_second, ord), ord))
+                store.primary(ord).filter(shown).map(|record| (ids::sort_key(record.id_second, ord), ord))
             })
             .collect();
         keys.sort_unstable();
-        let paging = self
-            .params
-            .paging(100)
-            .and_then(|paging| Ok((paging, self.params.direction()?)));
+        let paging = self.params.paging(100).and_then(|paging| Ok((paging, self.params.direction()?)));
         match paging {
             Ok((paging, direction)) => {
                 if direction == Direction::Descending {
@@ -270,9 +200,10 @@ impl Call<'_> {
         let mut out = Vec::with_capacity(4_096);
         out.extend_from_slice(b"{\"data\":");
         let one = |out: &mut Vec<u8>, id: &str| {
-            world.store(context).find(id).is_some_and(|ord| {
-                render::record(out, &world, View::Primary, context, ord, self.style())
-            })
+            world
+                .store(context)
+                .find(id)
+                .is_some_and(|ord| render::record(out, &world, View::Primary, context, ord, self.style()))
         };
         if ids.contains(',') {
             if !matches!(context, Context::Conversation | Context::User) {

@@ -14,28 +14,16 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) const fn page(body: Vec<u8>, records: usize) -> Self {
-        Self {
-            status: StatusCode::OK,
-            body,
-            records: Some(records),
-        }
+        Self { status: StatusCode::OK, body, records: Some(records) }
     }
 
     pub(crate) const fn one(body: Vec<u8>) -> Self {
-        Self {
-            status: StatusCode::OK,
-            body,
-            records: None,
-        }
+        Self { status: StatusCode::OK, body, records: None }
     }
 
     pub(crate) fn error(status: StatusCode, code: &str, message: &str) -> Self {
         let body = json!({"errors": [{"code": code, "message": message, "meta": {}}]});
-        Self {
-            status,
-            body: body.to_string().into_bytes(),
-            records: None,
-        }
+        Self { status, body: body.to_string().into_bytes(), records: None }
     }
 
     pub(crate) fn bad_request(message: &str) -> Self {

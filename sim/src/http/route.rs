@@ -70,11 +70,9 @@ impl Route {
                 (None, None) => Self::Unknown,
             },
             [parent, id, child] => match (plural(parent), plural(child)) {
-                (Some(parent), Some(child)) if is_parent(parent, child) => Self::Children {
-                    parent,
-                    id: (*id).to_owned(),
-                    child,
-                },
+                (Some(parent), Some(child)) if is_parent(parent, child) => {
+                    Self::Children { parent, id: (*id).to_owned(), child }
+                }
                 _ => Self::Unknown,
             },
             _ => Self::Unknown,
@@ -98,15 +96,9 @@ impl Route {
     /// The kind of record that is read, as far as the path tells it.
     pub(crate) const fn context(&self) -> Option<Context> {
         match self {
-            Self::List(context)
-            | Self::ById(context, _)
-            | Self::Children { child: context, .. } => Some(*context),
+            Self::List(context) | Self::ById(context, _) | Self::Children { child: context, .. } => Some(*context),
             Self::Merges(_) | Self::Merge(_) => Some(Context::Customer),
-            Self::Search(_)
-            | Self::CurrentUser
-            | Self::CurrentToken
-            | Self::Shelf(..)
-            | Self::Unknown => None,
+            Self::Search(_) | Self::CurrentUser | Self::CurrentToken | Self::Shelf(..) | Self::Unknown => None,
         }
     }
 
@@ -123,10 +115,7 @@ const fn is_parent(parent: Context, child: Context) -> bool {
     matches!(
         (parent, child),
         (Context::Conversation, Context::Message | Context::Note)
-            | (
-                Context::Customer,
-                Context::Conversation | Context::Message | Context::Note
-            )
+            | (Context::Customer, Context::Conversation | Context::Message | Context::Note)
     )
 }
 
@@ -136,34 +125,14 @@ mod tests {
 
     #[test]
     fn paths_mean_endpoints() {
-        assert_eq!(
-            Route::of("/v1/customers/search"),
-            Route::Search(Reach::Recent)
-        );
+        assert_eq!(Route::of("/v1/customers/search"), Route::Search(Reach::Recent));
         assert_eq!(Route::of("/v1/users/current/"), Route::CurrentUser);
         assert_eq!(Route::of("/v1/notes"), Route::List(Context::Note));
-        assert_eq!(
-            Route::of("/v1/notes/x"),
-            Route::ById(Context::Note, "x".into())
-        );
-        let children = Route::Children {
-            parent: Context::Customer,
-            id: "x".into(),
-            child: Context::Note,
-        };
+        assert_eq!(Route::of("/v1/notes/x"), Route::ById(Context::Note, "x".into()));
+        let children = Route::Children { parent: Context::Customer, id: "x".into(), child: Context::Note };
         assert_eq!(Route::of("/v1/customers/x/notes"), children);
-        assert_eq!(
-            Route::of("/v1/customers/x/merges"),
-            Route::Merges("x".into())
-        );
-        for path in [
-            "/",
-            "/v2/notes",
-            "/v1/note",
-            "/v1/notes/x/messages",
-            "/v1/events",
-            "/v1/users/x/notes",
-        ] {
+        assert_eq!(Route::of("/v1/customers/x/merges"), Route::Merges("x".into()));
+        for path in ["/", "/v2/notes", "/v1/note", "/v1/notes/x/messages", "/v1/events", "/v1/users/x/notes"] {
             assert_eq!(Route::of(path), Route::Unknown, "{path}");
         }
     }

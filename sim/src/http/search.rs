@@ -12,8 +12,7 @@ use crate::render::{self, Style, Writer};
 use crate::search::{self, Found, Query, Reach, Scope, Span, Ties};
 use crate::shared::count;
 use crate::switches::{
-    ArchiveCovers, Mover, NextLinks, PastAnswer, SecondSortKey, Switches, TieOrder, Total,
-    Visibility,
+    ArchiveCovers, Mover, NextLinks, PastAnswer, SecondSortKey, Switches, TieOrder, Total, Visibility,
 };
 use crate::timestamp::DAY;
 use crate::world::World;
@@ -35,25 +34,14 @@ impl Call<'_> {
             Err(refusal) => return Reply::bad_request(&refusal),
         };
         self.shared.tally().searched(query.context.name());
-        if !self
-            .token
-            .may_find(query.context, self.switches.search_roles)
-        {
+        if !self.token.may_find(query.context, self.switches.search_roles) {
             return Reply::forbidden();
         }
         if self.switches.mover == Mover::EveryRequest {
-            self.shared
-                .world_mut()
-                .move_one(query.context, number, self.now);
+            self.shared.world_mut().move_one(query.context, number, self.now);
         }
         let world = self.shared.world();
-        let page = Page {
-            call: self,
-            world: &world,
-            query: &query,
-            reach,
-            number,
-        };
+        let page = Page { call: self, world: &world, query: &query, reach, number };
         page.answer(paging)
     }
 }
@@ -73,9 +61,7 @@ impl Page<'_> {
 
     fn answer(&self, paging: PageParams) -> Reply {
         let switches = self.switches();
-        let reachable = switches
-            .ceiling_records
-            .min(switches.max_pages.saturating_mul(paging.size));
+        let reachable = switches.ceiling_records.min(switches.max_pages.saturating_mul(paging.size));
         if paging.page > switches.max_pages || paging.offset() >= switches.ceiling_records {
             return self.past(paging, reachable, switches.past_ceiling);
         }
@@ -92,19 +78,10 @@ impl Page<'_> {
         match answer {
             PastAnswer::BadRequest => Reply::bad_request("Result window is too large"),
             PastAnswer::NotFound => Reply::not_found(),
-            PastAnswer::EmptyPage => self.page(
-                paging,
-                Found {
-                    ords: Vec::new(),
-                    ..self.find(0, 0)
-                },
-            ),
+            PastAnswer::EmptyPage => self.page(paging, Found { ords: Vec::new(), ..self.find(0, 0) }),
             PastAnswer::LastPage => {
                 let pages = records.div_ceil(paging.size).max(1);
-                let last = PageParams {
-                    page: pages,
-                    size: paging.size,
-                };
+                let last = PageParams { page: pages, size: paging.size };
                 let limit = paging.size.min(records.saturating_sub(last.offset()));
                 self.page(paging, self.find(last.offset(), limit))
             }
@@ -113,19 +90,10 @@ impl Page<'_> {
 
     /// Which `updatedAt` this search covers: the last two years, or what is older (API reference, section 1, fact 2).
     fn covers(&self) -> Span {
-        let boundary = self
-            .call
-            .now
-            .saturating_sub(self.switches().search_window_days.saturating_mul(DAY));
+        let boundary = self.call.now.saturating_sub(self.switches().search_window_days.saturating_mul(DAY));
         match (self.reach, self.switches().archive_covers) {
-            (Reach::Recent, _) => Span {
-                from: boundary,
-                ..Span::ALL
-            },
-            (Reach::Archive, ArchiveCovers::Older) => Span {
-                until: boundary,
-                ..Span::ALL
-            },
+            (Reach::Recent, _) => Span { from: boundary, ..Span::ALL },
+            (Reach::Archive, ArchiveCovers::Older) => Span { until: boundary, ..Span::ALL },
             (Reach::Archive, ArchiveCovers::Everything) => Span::ALL,
         }
     }
@@ -137,8 +105,7 @@ impl Page<'_> {
             view: View::Index,
             times: &self.world.store(self.query.context).indexed,
             covers: self.covers(),
-            with_deleted: self.query.with_deleted
-                && switches.deleted_in_search == Visibility::Shown,
+            with_deleted: self.query.with_deleted && switches.deleted_in_search == Visibility::Shown,
             ties: match (switches.ties, switches.second_sort_key) {
                 (TieOrder::Random, _) => Ties::Random(self.world.seed ^ self.number),
                 (TieOrder::Stable, SecondSortKey::Honoured) => Ties::SecondKey,
@@ -161,10 +128,7 @@ impl Page<'_> {
         match switches.total {
             Total::Exact => meta.push(("total", found.total.into())),
             Total::Omitted => {}
-            Total::Off(by) => meta.push((
-                "total",
-                found.total.saturating_add_signed(offset(by)).into(),
-            )),
+            Total::Off(by) => meta.push(("total", found.total.saturating_add_signed(offset(by)).into())),
         }
         meta.push(("totalPages", pages.into()));
         meta.push(("aggregations", json!({})));
@@ -173,48 +137,27 @@ impl Page<'_> {
             meta.push(("timed_out", true.into()));
         }
         let params = &self.call.params;
-        let listing = Listing {
-            path: self.call.path,
-            params,
-            paging,
-            next,
-            meta,
-            last: Some(pages),
-        };
-        let kept = if timed_out {
-            found.ords.len() / 2
-        } else {
-            found.ords.len()
-        };
+        let listing = Listing { path: self.call.path, params, paging, next, meta, last: Some(pages) };
+        let kept = if timed_out { found.ords.len() / 2 } else { found.ords.len() };
         let ords = found.ords.get(..kept).unwrap_or_default();
         let mut out = listing.open(1_024 + ords.len() * BYTES_A_RECORD);
         let count = match self.call.params.flag("idsOnly") {
             Ok(true) => fill(&mut out, ords, |out, ord| self.id_only(out, ord)),
-            Ok(false) => fill(&mut out, ords, |out, ord| {
-                self.record(out, self.query.context, ord)
-            }),
+            Ok(false) => fill(&mut out, ords, |out, ord| self.record(out, self.query.context, ord)),
             Err(refusal) => return Reply::bad_request(&refusal),
         };
         close(&mut out);
-        Reply {
-            status: StatusCode::OK,
-            body: out,
-            records: Some(count),
-        }
+        Reply { status: StatusCode::OK, body: out, records: Some(count) }
     }
 
     fn record(&self, out: &mut Vec<u8>, context: Context, ord: u32) -> bool {
-        let style = Style {
-            unset: self.switches().unset,
-            mask_every: self.switches().mask_every,
-        };
+        let style = Style { unset: self.switches().unset, mask_every: self.switches().mask_every };
         render::record(out, self.world, View::Index, context, ord, style)
     }
 
     fn id_only(&self, out: &mut Vec<u8>, ord: u32) -> bool {
         let context = self.query.context;
-        Writer::new(out, self.switches().unset)
-            .reference_value(context.name(), &self.world.store(context).id(ord));
+        Writer::new(out, self.switches().unset).reference_value(context.name(), &self.world.store(context).id(ord));
         true
     }
 }

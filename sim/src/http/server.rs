@@ -40,7 +40,5 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
         }
     });
     // Clients that hang up, and answers that are dropped on purpose, end a connection; nobody needs to hear of it.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

@@ -70,12 +70,7 @@ impl Shelf {
         writer.close();
         writer.open("relationships");
         writer.relation("org", "org", "/v1/orgs/", &world.directory.org);
-        writer.relation(
-            "createdBy",
-            "user",
-            "/v1/users/",
-            &world.store(Context::User).id(0),
-        );
+        writer.relation("createdBy", "user", "/v1/users/", &world.store(Context::User).id(0));
         writer.close();
         writer.self_link(self.path(), &item.id, "");
         writer.close();
@@ -95,24 +90,9 @@ fn render_merge(writer: &mut Writer<'_>, world: &World, number: u32, merge: &Mer
     writer.close();
     writer.open("relationships");
     writer.relation("org", "org", "/v1/orgs/", &world.directory.org);
-    writer.relation(
-        "source",
-        "customer",
-        "/v1/customers/",
-        &customers.id(merge.source),
-    );
-    writer.relation(
-        "target",
-        "customer",
-        "/v1/customers/",
-        &customers.id(merge.target),
-    );
-    writer.relation(
-        "createdBy",
-        "user",
-        "/v1/users/",
-        &world.store(Context::User).id(0),
-    );
+    writer.relation("source", "customer", "/v1/customers/", &customers.id(merge.source));
+    writer.relation("target", "customer", "/v1/customers/", &customers.id(merge.target));
+    writer.relation("createdBy", "user", "/v1/users/", &world.store(Context::User).id(0));
     writer.close();
     writer.self_link("/v1/customers/merges/", &id, "");
     writer.close();
@@ -125,24 +105,16 @@ impl Call<'_> {
         let items = shelf.items(&world.directory);
         if let Some(id) = id {
             let named = shelf == Shelf::Klasses;
-            let item = items
-                .iter()
-                .find(|item| item.id.bytes() == id.as_bytes() || (named && item.name == id));
+            let item = items.iter().find(|item| item.id.bytes() == id.as_bytes() || (named && item.name == id));
             return match item {
                 Some(item) => self.single(|writer| shelf.render(writer, &world, item)),
                 None => Reply::not_found(),
             };
         }
         // Everything there is on the deleted side of these lists is nothing.
-        let items = if self.params.get("deleted") == Some("true") {
-            &[]
-        } else {
-            items
-        };
+        let items = if self.params.get("deleted") == Some("true") { &[] } else { items };
         let most = if shelf == Shelf::Teams { 500 } else { 100 };
-        self.pages(items, most, |writer, item| {
-            shelf.render(writer, &world, item)
-        })
+        self.pages(items, most, |writer, item| shelf.render(writer, &world, item))
     }
 
     /// The merges that a customer took part in, oldest first.
@@ -151,23 +123,16 @@ impl Call<'_> {
         let Some(customer) = world.store(Context::Customer).find(customer) else {
             return Reply::not_found();
         };
-        let takes_part =
-            |(_, merge): &(u32, &Merge)| merge.source == customer || merge.target == customer;
+        let takes_part = |(_, merge): &(u32, &Merge)| merge.source == customer || merge.target == customer;
         let merges: Vec<(u32, &Merge)> = (0..).zip(&world.merges).filter(takes_part).collect();
-        self.pages(&merges, 100, |writer, (number, merge)| {
-            render_merge(writer, &world, *number, merge)
-        })
+        self.pages(&merges, 100, |writer, (number, merge)| render_merge(writer, &world, *number, merge))
     }
 
     pub(super) fn merge(&self, id: &str) -> Reply {
         let world = self.shared.world();
-        let found = (0..)
-            .zip(&world.merges)
-            .find(|(number, merge)| merge.id(*number).bytes() == id.as_bytes());
+        let found = (0..).zip(&world.merges).find(|(number, merge)| merge.id(*number).bytes() == id.as_bytes());
         match found {
-            Some((number, merge)) => {
-                self.single(|writer| render_merge(writer, &world, number, merge))
-            }
+            Some((number, merge)) => self.single(|writer| render_merge(writer, &world, number, merge)),
             None => Reply::not_found(),
         }
     }
@@ -213,20 +178,8 @@ impl Call<'_> {
     /// What a key may know about itself, whatever its roles (API reference, section 3).
     pub(super) fn current_token(&self) -> Reply {
         let world = self.shared.world();
-        let last: String = self
-            .token
-            .token
-            .chars()
-            .rev()
-            .take(4)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .rev()
-            .collect();
-        let (org, user) = (
-            world.directory.org.to_string(),
-            world.store(Context::User).id(1).to_string(),
-        );
+        let last: String = self.token.token.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
+        let (org, user) = (world.directory.org.to_string(), world.store(Context::User).id(1).to_string());
         let body = json!({"data": {
             "type": "token",
             "id": world.directory.token.to_string(),

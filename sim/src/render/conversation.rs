@@ -39,9 +39,7 @@ fn subject_line(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice)
     writer.sentences("preview", &TEXTS.sentences(dice), subject.masked);
     writer.number("channels", format_args!("[\"{channel}\"]"));
     writer.text_or_unset("replyChannel", dice.chance(80).then_some(channel));
-    let status = ["open", "snoozed", "done"].get(crate::rng::index(
-        subject.fixed(31 + u64::from(record.rev), 3),
-    ));
+    let status = ["open", "snoozed", "done"].get(crate::rng::index(subject.fixed(31 + u64::from(record.rev), 3)));
     let status = status.copied().unwrap_or("open");
     writer.text("status", status);
     writer.open("open");
@@ -85,10 +83,7 @@ fn counters(writer: &mut Writer<'_>, subject: &Subject<'_>, moments: &Moments, d
     let open = record.updated - record.created;
     writer.number(
         "totalOpen",
-        format_args!(
-            "{{\"time\":{open},\"businessTime\":{},\"timeSinceLastDone\":{open}}}",
-            open / 3
-        ),
+        format_args!("{{\"time\":{open},\"businessTime\":{},\"timeSinceLastDone\":{open}}}", open / 3),
     );
     writer.unset_all(&["totalSnooze", "totalDone"]);
     writer.time("lastActivityAt", record.updated);
@@ -111,10 +106,7 @@ fn people(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
     writer.json("predictions", "[]");
     writer.json("suggestedShortcuts", "[]");
     writer.sentiment("sentiment", dice.next());
-    writer.ids(
-        "assignedUsers",
-        dice.chance(60).then(|| subject.user(41)).as_ref(),
-    );
+    writer.ids("assignedUsers", dice.chance(60).then(|| subject.user(41)).as_ref());
     writer.some_ids("assignedTeams", &directory.teams, dice.next());
     match named(subject, &directory.companies, 11) {
         Some(company) if dice.chance(25) => {
@@ -129,17 +121,10 @@ fn people(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
         0 => writer.unset("satisfactionLevel"),
         1 => {
             writer.open("satisfactionLevel");
-            directory
-                .forms
-                .iter()
-                .take(1)
-                .for_each(|form| writer.id("form", &form.id));
+            directory.forms.iter().take(1).for_each(|form| writer.id("form", &form.id));
             writer.json("score", "100");
             writer.json("rating", "5");
-            writer.ids(
-                "sentByTeams",
-                directory.teams.iter().take(1).map(|team| &team.id),
-            );
+            writer.ids("sentByTeams", directory.teams.iter().take(1).map(|team| &team.id));
             writer.json("answers", "[]");
             writer.close();
         }
@@ -154,10 +139,7 @@ fn service_level(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice
     }
     let breached = dice.chance(20);
     writer.open("sla");
-    writer.text(
-        "name",
-        named(subject, &subject.world.directory.slas, 43).map_or("", |sla| sla.name),
-    );
+    writer.text("name", named(subject, &subject.world.directory.slas, 43).map_or("", |sla| sla.name));
     writer.number("version", 1 + dice.below(6));
     writer.time("matchedAt", record.created);
     writer.text("status", dice.word(&["done", "pending", "paused"]));
@@ -188,18 +170,12 @@ fn history(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
         writer.time("priorityAt", record.created);
         writer.time("statusAt", record.updated);
         writer.json("defaultLangAt", "null");
-        writer.time(
-            "tagsAt",
-            modified_at(subject.context, record, subject.salt).unwrap_or(record.created),
-        );
+        writer.time("tagsAt", modified_at(subject.context, record, subject.salt).unwrap_or(record.created));
         writer.close();
     } else {
         writer.json("modificationHistory", "{}");
     }
-    writer.json(
-        "assistant",
-        r#"{"fac":{"reasons":[],"exclusions":[],"source":{}},"assistantId":[]}"#,
-    );
+    writer.json("assistant", r#"{"fac":{"reasons":[],"exclusions":[],"source":{}},"assistantId":[]}"#);
     writer.json("aiAgent", r#"{"automationId":[]}"#);
     writer.text("phase", dice.word(&["initial", "followup"]));
     writer.text("billingStatus", "active");
@@ -219,9 +195,7 @@ fn relationships(writer: &mut Writer<'_>, subject: &Subject<'_>) {
         ("sla", "/v1/slas/", &directory.slas, 43),
     ] {
         match named(subject, list, purpose) {
-            Some(item) if subject.fixed(purpose + 1, 4) > 0 => {
-                writer.relation(name, name, path, &item.id)
-            }
+            Some(item) if subject.fixed(purpose + 1, 4) > 0 => writer.relation(name, name, path, &item.id),
             _ => writer.unset(name),
         }
     }

@@ -38,22 +38,13 @@ fn identity(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
     }
     writer.private("firstName", first, subject.masked);
     writer.private("lastName", last, subject.masked);
-    writer.text(
-        "displayColor",
-        dice.word(&["purple", "black", "maroon", "teal"]),
-    );
-    writer.text(
-        "displayIcon",
-        dice.word(&["branch", "stereo", "cloud", "leaf"]),
-    );
+    writer.text("displayColor", dice.word(&["purple", "black", "maroon", "teal"]));
+    writer.text("displayIcon", dice.word(&["branch", "stereo", "cloud", "leaf"]));
     if dice.chance(50) {
         writer.number("externalId", format_args!("\"crm-{}\"", subject.ord));
         writer.number(
             "externalIds",
-            format_args!(
-                "[{{\"externalId\":\"crm-{}\",\"verified\":true,\"id\":null}}]",
-                subject.ord
-            ),
+            format_args!("[{{\"externalId\":\"crm-{}\",\"verified\":true,\"id\":null}}]", subject.ord),
         );
     } else {
         writer.unset("externalId");
@@ -61,28 +52,18 @@ fn identity(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
     }
     writer.json("sharedExternalIds", "[]");
     writer.unset_all(&["username", "avatarUrl"]);
-    writer.time_or_unset(
-        "signedUpAt",
-        dice.chance(60)
-            .then_some(subject.record.created / SECOND * SECOND),
-    );
+    writer.time_or_unset("signedUpAt", dice.chance(60).then_some(subject.record.created / SECOND * SECOND));
 }
 
 fn contacts(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
     writer.open_list("emails");
-    for kind in ["home", "work"]
-        .into_iter()
-        .take(crate::rng::index(dice.below(3)))
-    {
+    for kind in ["home", "work"].into_iter().take(crate::rng::index(dice.below(3))) {
         writer.open_bare();
         writer.text("type", kind);
         if subject.masked {
             writer.private("email", "", true);
         } else {
-            writer.number(
-                "email",
-                format_args!("\"{kind}{}@example.com\"", subject.ord),
-            );
+            writer.number("email", format_args!("\"{kind}{}@example.com\"", subject.ord));
         }
         writer.flag("verified", dice.chance(50));
         writer.flag("externalVerified", false);
@@ -90,8 +71,7 @@ fn contacts(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
         writer.close();
     }
     writer.close_list();
-    let shared =
-        r#"[{"type":"work","email":"office@doetrading.example","verified":false,"id":null}]"#;
+    let shared = r#"[{"type":"work","email":"office@doetrading.example","verified":false,"id":null}]"#;
     writer.json("sharedEmails", if dice.chance(15) { shared } else { "[]" });
     if dice.chance(50) {
         writer.number(
@@ -104,14 +84,7 @@ fn contacts(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
     } else {
         writer.json("phones", "[]");
     }
-    for name in [
-        "sharedPhones",
-        "whatsapps",
-        "sharedWhatsapps",
-        "facebookIds",
-        "instagramIds",
-        "sharedSocials",
-    ] {
+    for name in ["sharedPhones", "whatsapps", "sharedWhatsapps", "facebookIds", "instagramIds", "sharedSocials"] {
         writer.json(name, "[]");
     }
     let social = r#"[{"type":"twitter","userid":"2244994945","username":"janedoe","url":"https://twitter.com/janedoe","verified":false,"id":null}]"#;
@@ -124,16 +97,10 @@ fn places(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
     match dice.below(3) {
         0 => writer.json("locations", "[]"),
         1 => writer.json("locations", r#"[{"type":"home"}]"#),
-        _ => writer.json(
-            "locations",
-            r#"[{"type":"home","address":"12 Main Street\nSpringfield","id":null}]"#,
-        ),
+        _ => writer.json("locations", r#"[{"type":"home","address":"12 Main Street\nSpringfield","id":null}]"#),
     }
     writer.json("activeUsers", "[]");
-    writer.ids(
-        "watchers",
-        dice.chance(20).then(|| subject.user(71)).as_ref(),
-    );
+    writer.ids("watchers", dice.chance(20).then(|| subject.user(71)).as_ref());
     if dice.chance(40) {
         writer.open("recentLocation");
         writer.time("updatedAt", subject.record.updated - HOUR);
@@ -147,10 +114,7 @@ fn places(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
     }
     writer.text_or_unset("locale", dice.chance(70).then_some("en_us"));
     writer.text_or_unset("timeZone", dice.chance(50).then_some("America/Chicago"));
-    writer.text_or_unset(
-        "birthdayAt",
-        dice.chance(10).then_some("1980-02-29T00:00:00.000Z"),
-    );
+    writer.text_or_unset("birthdayAt", dice.chance(10).then_some("1980-02-29T00:00:00.000Z"));
     writer.text_or_unset("gender", dice.chance(40).then(|| dice.word(&["f", "m"])));
     writer.text_or_unset("presence", dice.chance(50).then_some("offline"));
     writer.text_or_unset("defaultLang", dice.chance(60).then_some("en_us"));
@@ -163,11 +127,7 @@ fn activity(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
         writer.time_or_unset(name, seen);
     }
     writer.time("lastActivityAt", record.updated);
-    for name in [
-        "lastMessageIn",
-        "lastMessageOut",
-        "lastMessageUnrespondedTo",
-    ] {
+    for name in ["lastMessageIn", "lastMessageOut", "lastMessageUnrespondedTo"] {
         match seen {
             Some(at) if dice.chance(70) => {
                 writer.open(name);
@@ -182,20 +142,13 @@ fn activity(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
     preview(writer, subject, seen, dice);
     writer.some_ids("tags", &subject.world.directory.tags, dice.next());
     writer.sentiment("sentiment", dice.next());
-    writer.text_or_unset(
-        "progressiveStatus",
-        dice.chance(70)
-            .then(|| dice.word(&["open", "snoozed", "done"])),
-    );
+    writer.text_or_unset("progressiveStatus", dice.chance(70).then(|| dice.word(&["open", "snoozed", "done"])));
     writer.flag("verified", dice.chance(50));
     writer.open_list("recentItems");
     if dice.chance(30) {
         writer.open_bare();
         writer.text("type", "kobject");
-        writer.id(
-            "id",
-            &ids::encode(record.id_second, Kind::KObject, subject.ord),
-        );
+        writer.id("id", &ids::encode(record.id_second, Kind::KObject, subject.ord));
         writer.time("updatedAt", record.updated);
         writer.json("meta", r#"{"klassName":"ecomm-order"}"#);
         writer.close();
@@ -217,10 +170,7 @@ fn conversations(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice
     let (open, done) = (dice.below(3), dice.below(9));
     writer.number(
         "conversationCounts",
-        format_args!(
-            "{{\"all\":{},\"open\":{open},\"snoozed\":0,\"done\":{done}}}",
-            open + done
-        ),
+        format_args!("{{\"all\":{},\"open\":{open},\"snoozed\":0,\"done\":{done}}}", open + done),
     );
 }
 
@@ -255,10 +205,7 @@ fn satisfaction(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice)
             writer.text("status", "rated");
             writer.json("rating", "5");
             writer.json("score", "100");
-            writer.ids(
-                "sentByTeams",
-                directory.teams.iter().take(1).map(|team| &team.id),
-            );
+            writer.ids("sentByTeams", directory.teams.iter().take(1).map(|team| &team.id));
             writer.id("sentBy", &subject.user(83));
             writer.time("createdAt", subject.record.created);
             writer.close();
@@ -288,11 +235,7 @@ fn relationships(writer: &mut Writer<'_>, subject: &Subject<'_>) {
             continue;
         }
         writer.open(&format!("{}s", klass.name));
-        writer.self_link(
-            "/v1/customers/",
-            &subject.id,
-            &format!("/klasses/{}s", klass.name),
-        );
+        writer.self_link("/v1/customers/", &subject.id, &format!("/klasses/{}s", klass.name));
         writer.json("meta", r#"{"kobject":true}"#);
         writer.close();
     }

@@ -11,19 +11,12 @@ use crate::world::record::{channel, is_inbound, redacted_at};
 
 pub(super) fn render(writer: &mut Writer<'_>, subject: Subject<'_>) {
     let mut dice = subject.dice.clone();
-    let conversation = subject
-        .world
-        .store(Context::Conversation)
-        .salt(subject.record.parent);
+    let conversation = subject.world.store(Context::Conversation).salt(subject.record.parent);
     let message = Message {
         inbound: is_inbound(subject.salt),
         channel: channel(conversation),
         redacted_at: redacted_at(Context::Message, &subject.record, subject.salt),
-        attachments: if dice.chance(12) {
-            1 + dice.below(3)
-        } else {
-            0
-        },
+        attachments: if dice.chance(12) { 1 + dice.below(3) } else { 0 },
         subject,
     };
     writer.head(&message.subject);
@@ -37,12 +30,7 @@ pub(super) fn render(writer: &mut Writer<'_>, subject: Subject<'_>) {
     writer.close();
     writer.open("links");
     writer.link("self", path(Context::Message), &message.subject.id, "");
-    writer.link(
-        "related",
-        path(Context::Message),
-        &message.subject.id,
-        "/content",
-    );
+    writer.link("related", path(Context::Message), &message.subject.id, "/content");
     writer.close();
     writer.close();
 }
@@ -59,10 +47,7 @@ impl Message<'_> {
     fn content(&self, writer: &mut Writer<'_>, dice: &mut Dice) {
         let email = self.channel == "email";
         if email {
-            writer.number(
-                "externalId",
-                format_args!("\"<CAF8x-{:x}@mail.example.com>\"", self.subject.salt),
-            );
+            writer.number("externalId", format_args!("\"<CAF8x-{:x}@mail.example.com>\"", self.subject.salt));
         } else {
             writer.unset("externalId");
         }
@@ -70,41 +55,13 @@ impl Message<'_> {
         writer.text("app", if email { "postmark" } else { self.channel });
         let text = TEXTS.sentences(dice);
         let subject = TEXTS.subject(dice);
-        writer.number(
-            "size",
-            if self.redacted_at.is_some() {
-                0
-            } else {
-                text.chars()
-            },
-        );
+        writer.number("size", if self.redacted_at.is_some() { 0 } else { text.chars() });
         writer.text("direction", if self.inbound { "in" } else { "out" });
         match dice.below(8) {
             0 => writer.unset("directionType"),
-            1 | 2 => writer.text(
-                "directionType",
-                if self.inbound {
-                    "initial-in"
-                } else {
-                    "initial-out"
-                },
-            ),
-            3 => writer.text(
-                "directionType",
-                if self.inbound {
-                    "followup-in"
-                } else {
-                    "followup-out"
-                },
-            ),
-            _ => writer.text(
-                "directionType",
-                if self.inbound {
-                    "response-in"
-                } else {
-                    "response-out"
-                },
-            ),
+            1 | 2 => writer.text("directionType", if self.inbound { "initial-in" } else { "initial-out" }),
+            3 => writer.text("directionType", if self.inbound { "followup-in" } else { "followup-out" }),
+            _ => writer.text("directionType", if self.inbound { "response-in" } else { "response-out" }),
         }
         if self.redacted_at.is_some() {
             writer.text("preview", "");
@@ -124,32 +81,16 @@ impl Message<'_> {
         writer.private("from", "jane@example.com", self.subject.masked);
         match dice.below(10) {
             0 => writer.text("to", "help@acme.example"),
-            1 | 2 => writer.json(
-                "to",
-                r#"{"email":"help@acme.example","name":"Acme \"Help\""}"#,
-            ),
-            3 => writer.json(
-                "to",
-                r#"[{"email":"help@acme.example"},{"email":"office@acme.example"}]"#,
-            ),
+            1 | 2 => writer.json("to", r#"{"email":"help@acme.example","name":"Acme \"Help\""}"#),
+            3 => writer.json("to", r#"[{"email":"help@acme.example"},{"email":"office@acme.example"}]"#),
             _ => writer.json("to", r#"[{"email":"help@acme.example"}]"#),
         }
         match self.channel {
             "email" => {
-                writer.json(
-                    "cc",
-                    if dice.chance(20) {
-                        r#"[{"email":"office@doetrading.example"}]"#
-                    } else {
-                        "[]"
-                    },
-                );
+                writer.json("cc", if dice.chance(20) { r#"[{"email":"office@doetrading.example"}]"# } else { "[]" });
                 writer.json("bcc", "[]");
                 writer.text("subject", subject);
-                writer.json(
-                    "recipient",
-                    r#"{"email":"help@acme.example","mailboxHash":""}"#,
-                );
+                writer.json("recipient", r#"{"email":"help@acme.example","mailboxHash":""}"#);
                 writer.json("inReplyTo", "null");
                 writer.number("attachmentNum", self.attachments);
             }
@@ -169,10 +110,7 @@ impl Message<'_> {
         let directory = &self.subject.world.directory;
         if dice.chance(2) {
             writer.text("status", "error");
-            writer.json(
-                "error",
-                r#"{"status":550,"code":"bounced","title":"Undeliverable","meta":{}}"#,
-            );
+            writer.json("error", r#"{"status":550,"code":"bounced","title":"Undeliverable","meta":{}}"#);
             writer.time("errorAt", record.created + SECOND);
         } else {
             writer.text("status", if self.inbound { "received" } else { "sent" });
@@ -192,10 +130,7 @@ impl Message<'_> {
             writer.number("responseBusinessTime", time / 3);
         }
         writer.some_ids("assignedTeams", &directory.teams, dice.next());
-        writer.ids(
-            "assignedUsers",
-            dice.chance(40).then(|| self.subject.user(7)).as_ref(),
-        );
+        writer.ids("assignedUsers", dice.chance(40).then(|| self.subject.user(7)).as_ref());
         writer.some_ids("createdByTeams", &directory.teams, dice.next());
         match named(&self.subject, &directory.companies, 11) {
             Some(company) if dice.chance(25) => {
@@ -225,15 +160,15 @@ impl Message<'_> {
             writer.json("firstRead", "{}");
         }
         if dice.chance(3) {
-            writer.json("reactions", r#"[{"subjectType":"customer","name":"👍","createdAt":"2026-10-22T15:20:06.011Z"}]"#);
+            writer.json(
+                "reactions",
+                r#"[{"subjectType":"customer","name":"👍","createdAt":"2026-10-22T15:20:06.011Z"}]"#,
+            );
         } else {
             writer.json("reactions", "[]");
         }
         if dice.chance(15) {
-            writer.json(
-                "intentDetections",
-                r#"[{"intent":"order_status","confidence":0.93,"resolutionType":"none"}]"#,
-            );
+            writer.json("intentDetections", r#"[{"intent":"order_status","confidence":0.93,"resolutionType":"none"}]"#);
         } else {
             writer.unset("intentDetections");
         }
@@ -252,13 +187,7 @@ impl Message<'_> {
         writer.self_link(path(Context::Message), &subject.id, "/shortcuts");
         writer.open_list("data");
         if !self.inbound && subject.fixed(13, 5) == 0 {
-            for shortcut in subject
-                .world
-                .directory
-                .shortcuts
-                .iter()
-                .take(crate::rng::index(1 + subject.fixed(17, 2)))
-            {
+            for shortcut in subject.world.directory.shortcuts.iter().take(crate::rng::index(1 + subject.fixed(17, 2))) {
                 writer.reference("shortcut", &shortcut.id);
             }
         }
@@ -271,14 +200,8 @@ impl Message<'_> {
         writer.self_link(path(Context::Message), &subject.id, "/attachments");
         writer.open_list("data");
         for number in 0..self.attachments {
-            let ord = subject
-                .ord
-                .wrapping_mul(4)
-                .wrapping_add(u32::try_from(number).unwrap_or(0));
-            writer.reference(
-                "attachment",
-                &ids::encode(subject.record.id_second, Kind::Attachment, ord),
-            );
+            let ord = subject.ord.wrapping_mul(4).wrapping_add(u32::try_from(number).unwrap_or(0));
+            writer.reference("attachment", &ids::encode(subject.record.id_second, Kind::Attachment, ord));
         }
         writer.close_list();
         writer.close();

@@ -62,14 +62,7 @@ impl Subject<'_> {
 }
 
 /// Appends one record; `false` when the view shows none.
-pub(crate) fn record(
-    out: &mut Vec<u8>,
-    world: &World,
-    view: View,
-    context: Context,
-    ord: u32,
-    style: Style,
-) -> bool {
+pub(crate) fn record(out: &mut Vec<u8>, world: &World, view: View, context: Context, ord: u32, style: Style) -> bool {
     let store = world.store(context);
     let Some(record) = store.get(view, ord) else {
         return false;

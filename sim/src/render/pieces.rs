@@ -9,30 +9,9 @@ use crate::world::Named;
 use crate::world::ids::{self, IdText, Kind};
 use crate::world::record::{ORPHAN, modified_at};
 
-const FIRST_NAMES: [&str; 10] = [
-    "Jane",
-    "Ana",
-    "Jürgen",
-    "Zoë",
-    "Mei",
-    "Omar",
-    "Noël",
-    "Priya",
-    "Lars",
-    "O\\\"Neil",
-];
-const LAST_NAMES: [&str; 10] = [
-    "Doe",
-    "Suarez",
-    "Müller",
-    "Öztürk",
-    "Lin",
-    "Haddad",
-    "D'Arcy",
-    "Patel",
-    "Ås",
-    "van der Berg",
-];
+const FIRST_NAMES: [&str; 10] = ["Jane", "Ana", "Jürgen", "Zoë", "Mei", "Omar", "Noël", "Priya", "Lars", "O\\\"Neil"];
+const LAST_NAMES: [&str; 10] =
+    ["Doe", "Suarez", "Müller", "Öztürk", "Lin", "Haddad", "D'Arcy", "Patel", "Ås", "van der Berg"];
 
 /// First and last name as JSON string contents.
 pub(super) fn person(dice: &mut Dice) -> (&'static str, &'static str) {
@@ -40,11 +19,7 @@ pub(super) fn person(dice: &mut Dice) -> (&'static str, &'static str) {
 }
 
 /// Something of a list that is always the same for the same purpose.
-pub(super) fn named<'a>(
-    subject: &Subject<'_>,
-    list: &'a [Named],
-    purpose: u64,
-) -> Option<&'a Named> {
+pub(super) fn named<'a>(subject: &Subject<'_>, list: &'a [Named], purpose: u64) -> Option<&'a Named> {
     Dice::new(subject.salt ^ purpose).pick(list)
 }
 
@@ -74,10 +49,7 @@ impl Writer<'_> {
         self.time_or_unset("importedAt", record.imported_at());
         self.time("createdAt", record.created);
         self.time("updatedAt", record.updated);
-        self.time_or_unset(
-            "modifiedAt",
-            modified_at(subject.context, record, subject.salt),
-        );
+        self.time_or_unset("modifiedAt", modified_at(subject.context, record, subject.salt));
         self.number("rev", record.rev);
     }
 
@@ -96,14 +68,8 @@ impl Writer<'_> {
     pub(super) fn actors(&mut self, subject: &Subject<'_>, created: bool) {
         let modified = modified_at(subject.context, &subject.record, subject.salt).is_some();
         self.user_link("createdBy", created.then(|| subject.user(1)));
-        self.user_link(
-            "modifiedBy",
-            modified.then(|| subject.user(subject.record.rev.into())),
-        );
-        self.user_link(
-            "deletedBy",
-            subject.record.deleted_at().map(|_| subject.user(3)),
-        );
+        self.user_link("modifiedBy", modified.then(|| subject.user(subject.record.rev.into())));
+        self.user_link("deletedBy", subject.record.deleted_at().map(|_| subject.user(3)));
     }
 
     /// Relationships to the customer and, for what belongs to one, the conversation.
@@ -114,12 +80,7 @@ impl Writer<'_> {
             let conversation = subject.record.parent;
             if conversation != ORPHAN {
                 let store = world.store(Context::Conversation);
-                self.relation(
-                    "conversation",
-                    "conversation",
-                    path(Context::Conversation),
-                    &store.id(conversation),
-                );
+                self.relation("conversation", "conversation", path(Context::Conversation), &store.id(conversation));
                 customer = store
                     .get(subject.view, conversation)
                     .or_else(|| store.version(conversation))
@@ -149,14 +110,7 @@ impl Writer<'_> {
             _ => 2,
         };
         let skip = crate::rng::index((roll >> 8) % (list.len() as u64).max(1));
-        self.ids(
-            name,
-            list.iter()
-                .cycle()
-                .skip(skip)
-                .take(count.min(list.len()))
-                .map(|item| &item.id),
-        );
+        self.ids(name, list.iter().cycle().skip(skip).take(count.min(list.len())).map(|item| &item.id));
     }
 
     pub(super) fn sentences(&mut self, name: &str, sentences: &Sentences<'_>, masked: bool) {
@@ -171,11 +125,7 @@ impl Writer<'_> {
 
     /// A text that masking hides.
     pub(super) fn private(&mut self, name: &str, value: &str, masked: bool) {
-        if masked {
-            self.json(name, MASKED)
-        } else {
-            self.text(name, value)
-        }
+        if masked { self.json(name, MASKED) } else { self.text(name, value) }
     }
 
     /// Custom attributes of every suffix (API reference, section 14), some null, some of another type than they say.
@@ -186,15 +136,9 @@ impl Writer<'_> {
             _ => {}
         }
         self.open("custom");
-        self.number(
-            "orderNumberStr",
-            format_args!("\"{}\"", 1_000 + dice.below(9_000)),
-        );
+        self.number("orderNumberStr", format_args!("\"{}\"", 1_000 + dice.below(9_000)));
         if dice.chance(70) {
-            self.text(
-                "contactReasonTree",
-                dice.word(&["shipping.delayed", "shipping.lost", "billing", "other"]),
-            );
+            self.text("contactReasonTree", dice.word(&["shipping.delayed", "shipping.lost", "billing", "other"]));
         }
         match dice.below(4) {
             0 => self.json("refundAmountNum", "0"),
@@ -203,24 +147,15 @@ impl Writer<'_> {
             _ => self.json("refundAmountNum", "null"),
         }
         self.flag("escalatedBool", dice.chance(20));
-        self.time(
-            "promisedAt",
-            subject.record.created / SECOND * SECOND + 2 * DAY,
-        );
+        self.time("promisedAt", subject.record.created / SECOND * SECOND + 2 * DAY);
         if dice.chance(30) {
             self.sentences("notesTxt", &TEXTS.sentences(dice), false);
-            self.number(
-                "accountUrl",
-                format_args!("\"https://admin.acme.example/c/{}\"", dice.below(99_999)),
-            );
+            self.number("accountUrl", format_args!("\"https://admin.acme.example/c/{}\"", dice.below(99_999)));
         }
         match dice.below(40) {
             0 => self.json("channelsStr", r#"["a","b"]"#),
             1 => self.json("refundedNum", r#""12,50""#),
-            2..8 => self.id(
-                "relatedId",
-                &ids::encode(subject.record.id_second, Kind::KObject, subject.ord),
-            ),
+            2..8 => self.id("relatedId", &ids::encode(subject.record.id_second, Kind::KObject, subject.ord)),
             _ => {}
         }
         self.close();

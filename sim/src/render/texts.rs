@@ -15,10 +15,7 @@ impl Prepared {
     fn new(text: &str) -> Self {
         let quoted = serde_json::Value::from(text).to_string();
         let json = quoted.get(1..quoted.len() - 1).unwrap_or("").to_owned();
-        Self {
-            json,
-            chars: text.chars().count(),
-        }
+        Self { json, chars: text.chars().count() }
     }
 }
 
@@ -93,15 +90,8 @@ pub(crate) static TEXTS: LazyLock<Texts> = LazyLock::new(Texts::new);
 impl Texts {
     fn new() -> Self {
         let prepare = |texts: &[&str]| texts.iter().map(|text| Prepared::new(text)).collect();
-        let long = (1..=4)
-            .map(|times| Prepared::new(&PLAIN.join("\n").repeat(times)))
-            .collect();
-        Self {
-            plain: prepare(&PLAIN),
-            odd: prepare(&ODD),
-            long,
-            subjects: prepare(&SUBJECTS),
-        }
+        let long = (1..=4).map(|times| Prepared::new(&PLAIN.join("\n").repeat(times))).collect();
+        Self { plain: prepare(&PLAIN), odd: prepare(&ODD), long, subjects: prepare(&SUBJECTS) }
     }
 
     pub(crate) fn subject(&self, dice: &mut Dice) -> &str {
@@ -116,10 +106,7 @@ impl Texts {
             5..180 => parts[0] = dice.pick(&self.odd),
             _ => {
                 let count = crate::rng::index(dice.below(4)) + 1;
-                parts
-                    .iter_mut()
-                    .take(count)
-                    .for_each(|part| *part = dice.pick(&self.plain));
+                parts.iter_mut().take(count).for_each(|part| *part = dice.pick(&self.plain));
             }
         }
         Sentences { parts }

@@ -19,10 +19,7 @@ pub(super) fn render(writer: &mut Writer<'_>, subject: Subject<'_>) {
     if subject.masked {
         writer.private("email", "", true);
     } else {
-        writer.number(
-            "email",
-            format_args!("\"user{}@acme.example\"", subject.ord),
-        );
+        writer.number("email", format_args!("\"user{}@acme.example\"", subject.ord));
     }
     let verified = (!pending).then_some(subject.record.created + 5 * MINUTE);
     writer.time_or_unset("emailVerifiedAt", verified);
@@ -43,49 +40,21 @@ fn access(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
     let record = &subject.record;
     let pending = is_pending(subject.ord, subject.salt);
     writer.text_or_unset("mobile", dice.chance(20).then_some("+15555550100"));
-    writer.text_or_unset(
-        "avatarUrl",
-        dice.chance(60)
-            .then_some("https://cdn.acme.example/avatars/a.png"),
-    );
-    writer.text_or_unset(
-        "emailSignature",
-        dice.chance(60)
-            .then_some("<p>Acme Support</p>\\n\\\"Here to help\\\""),
-    );
+    writer.text_or_unset("avatarUrl", dice.chance(60).then_some("https://cdn.acme.example/avatars/a.png"));
+    writer.text_or_unset("emailSignature", dice.chance(60).then_some("<p>Acme Support</p>\\n\\\"Here to help\\\""));
     if UserType::of(subject.ord, subject.salt) == UserType::Person {
         writer.open("password");
         writer.flag("allowNew", true);
         writer.flag("forceNew", pending);
-        writer.time(
-            "updatedAt",
-            record.created + DAY.min(record.updated - record.created),
-        );
+        writer.time("updatedAt", record.created + DAY.min(record.updated - record.created));
         writer.close();
     } else {
         writer.unset("password");
     }
-    writer.json(
-        "roles",
-        if dice.chance(20) {
-            r#"["org.admin","org.user"]"#
-        } else {
-            r#"["org.user"]"#
-        },
-    );
-    writer.some_ids(
-        "roleGroups",
-        &subject.world.directory.role_groups,
-        dice.next(),
-    );
-    writer.time_or_unset(
-        "firstLoginAt",
-        (!pending).then_some(record.created + 6 * MINUTE),
-    );
-    writer.time_or_unset(
-        "mostRecentLoginAt",
-        (!pending).then_some(record.updated - dice.millis(HOUR)),
-    );
+    writer.json("roles", if dice.chance(20) { r#"["org.admin","org.user"]"# } else { r#"["org.user"]"# });
+    writer.some_ids("roleGroups", &subject.world.directory.role_groups, dice.next());
+    writer.time_or_unset("firstLoginAt", (!pending).then_some(record.created + 6 * MINUTE));
+    writer.time_or_unset("mostRecentLoginAt", (!pending).then_some(record.updated - dice.millis(HOUR)));
     writer.custom(subject, dice);
 }
 
@@ -94,10 +63,7 @@ fn versions(writer: &mut Writer<'_>, subject: &Subject<'_>) {
     let record = &subject.record;
     writer.time("createdAt", record.created);
     writer.time("updatedAt", record.updated);
-    writer.time_or_unset(
-        "modifiedAt",
-        modified_at(subject.context, record, subject.salt),
-    );
+    writer.time_or_unset("modifiedAt", modified_at(subject.context, record, subject.salt));
     if record.deleted_at().is_some() {
         writer.flag("deleted", true);
     }

@@ -225,10 +225,7 @@ mod tests {
             writer.close();
             String::from_utf8(out).unwrap()
         };
-        assert_eq!(
-            render(Unset::Null),
-            r#"{"error":null,"size":3,"source":null}"#
-        );
+        assert_eq!(render(Unset::Null), r#"{"error":null,"size":3,"source":null}"#);
         assert_eq!(render(Unset::Absent), r#"{"size":3}"#);
     }
 
@@ -242,10 +239,7 @@ mod tests {
         writer.ids("assignedUsers", [&id, &id]);
         writer.close();
         let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(
-            value["createdBy"]["links"]["self"],
-            format!("/v1/users/{id}")
-        );
+        assert_eq!(value["createdBy"]["links"]["self"], format!("/v1/users/{id}"));
         assert_eq!(value["assignedUsers"].as_array().unwrap().len(), 2);
     }
 }

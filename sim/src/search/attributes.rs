@@ -29,10 +29,7 @@ pub(crate) enum Field {
 impl Field {
     /// Whether the field is an instant.
     pub(crate) const fn is_time(self) -> bool {
-        matches!(
-            self,
-            Self::Updated | Self::Created | Self::Modified | Self::Imported | Self::RedactedAt
-        )
+        matches!(self, Self::Updated | Self::Created | Self::Modified | Self::Imported | Self::RedactedAt)
     }
 
     pub(crate) const fn is_flag(self) -> bool {
@@ -50,10 +47,7 @@ pub(crate) fn filterable(context: Context, reach: Reach, name: &str) -> Option<F
             | (Context::Conversation | Context::Customer, Field::Deleted)
     );
     let in_both = matches!(field, Field::Updated | Field::Created)
-        || matches!(
-            (context, field),
-            (Context::Conversation | Context::Message, Field::Customer)
-        );
+        || matches!((context, field), (Context::Conversation | Context::Message, Field::Customer));
     let there = match reach {
         Reach::Recent => !archive_only,
         Reach::Archive => archive_only || in_both,
@@ -96,10 +90,7 @@ fn field(context: Context, name: &str) -> Option<Field> {
         (context, field),
         (Context::User, _)
             | (Context::Message, Field::Modified | Field::Deleted)
-            | (
-                Context::Customer | Context::Conversation | Context::Note,
-                Field::Redacted | Field::RedactedAt
-            )
+            | (Context::Customer | Context::Conversation | Context::Note, Field::Redacted | Field::RedactedAt)
             | (Context::Customer, Field::Customer | Field::Conversation)
             | (Context::Conversation, Field::Conversation)
             | (Context::Note, Field::Id)
@@ -115,19 +106,13 @@ mod tests {
     fn the_two_searches_know_different_attributes() {
         let recent = |context, name| filterable(context, Reach::Recent, name).is_some();
         let archive = |context, name| filterable(context, Reach::Archive, name).is_some();
-        assert!(
-            recent(Context::Message, "message_updated_at")
-                && archive(Context::Message, "message_updated_at")
-        );
+        assert!(recent(Context::Message, "message_updated_at") && archive(Context::Message, "message_updated_at"));
         assert!(!recent(Context::Message, "message_conversation_id"));
         assert!(archive(Context::Message, "message_conversation_id"));
         assert!(!recent(Context::Conversation, "conversation_deleted"));
         assert!(archive(Context::Conversation, "conversation_deleted"));
         assert!(recent(Context::Note, "note_deleted"));
-        assert!(
-            recent(Context::Message, "message_imported_at")
-                && !archive(Context::Message, "message_imported_at")
-        );
+        assert!(recent(Context::Message, "message_imported_at") && !archive(Context::Message, "message_imported_at"));
         assert!(!recent(Context::Message, "note_updated_at"));
     }
 }

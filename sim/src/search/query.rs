@@ -14,16 +14,10 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    pub(crate) const ALL: Self = Self {
-        from: i64::MIN,
-        until: i64::MAX,
-    };
+    pub(crate) const ALL: Self = Self { from: i64::MIN, until: i64::MAX };
 
     pub(crate) fn and(self, other: Self) -> Self {
-        Self {
-            from: self.from.max(other.from),
-            until: self.until.min(other.until),
-        }
+        Self { from: self.from.max(other.from), until: self.until.min(other.until) }
     }
 
     pub(crate) const fn holds(self, value: i64) -> bool {
@@ -96,32 +90,17 @@ struct Reader {
 
 /// Reads the body of a search request.
 pub(crate) fn read(body: &[u8], reach: Reach, precision: Precision) -> Result<Query, Refusal> {
-    let body: Value =
-        serde_json::from_slice(body).map_err(|_| "the body is not JSON".to_owned())?;
+    let body: Value = serde_json::from_slice(body).map_err(|_| "the body is not JSON".to_owned())?;
     let Value::Object(body) = body else {
         return Err("the body is not an object".into());
     };
-    let known = [
-        "queryContext",
-        "includeDeleted",
-        "timeZone",
-        "and",
-        "or",
-        "not",
-        "sort",
-        "fields",
-        "aggs",
-        "searchHash",
-    ];
+    let known =
+        ["queryContext", "includeDeleted", "timeZone", "and", "or", "not", "sort", "fields", "aggs", "searchHash"];
     if let Some(name) = body.keys().find(|name| !known.contains(&name.as_str())) {
         return Err(format!("unknown member {name}"));
     }
-    let name = body
-        .get("queryContext")
-        .and_then(Value::as_str)
-        .ok_or("queryContext is missing")?;
-    let context =
-        Context::named(name).filter(|context| context.name() == name && context.searchable());
+    let name = body.get("queryContext").and_then(Value::as_str).ok_or("queryContext is missing")?;
+    let context = Context::named(name).filter(|context| context.name() == name && context.searchable());
     let context = context.ok_or_else(|| format!("unknown queryContext {name}"))?;
     if reach == Reach::Archive && context == Context::Note {
         return Err("notes are not in the archive".into());
@@ -131,11 +110,7 @@ pub(crate) fn read(body: &[u8], reach: Reach, precision: Precision) -> Result<Qu
         Some(Value::Bool(with_deleted)) => *with_deleted,
         Some(_) => return Err("includeDeleted is not a boolean".into()),
     };
-    let reader = Reader {
-        context,
-        reach,
-        precision,
-    };
+    let reader = Reader { context, reach, precision };
     Ok(Query {
         context,
         all: reader.clauses(&body, "and")?,
@@ -147,20 +122,13 @@ pub(crate) fn read(body: &[u8], reach: Reach, precision: Precision) -> Result<Qu
 }
 
 /// An object or an array of objects, as a list (API reference, section 9.1).
-fn objects<'a>(
-    value: Option<&'a Value>,
-    name: &str,
-) -> Result<Vec<&'a Map<String, Value>>, Refusal> {
+fn objects<'a>(value: Option<&'a Value>, name: &str) -> Result<Vec<&'a Map<String, Value>>, Refusal> {
     match value {
         None | Some(Value::Null) => Ok(Vec::new()),
         Some(Value::Object(one)) => Ok(vec![one]),
-        Some(Value::Array(many)) => many
-            .iter()
-            .map(|item| {
-                item.as_object()
-                    .ok_or_else(|| format!("{name} holds no object"))
-            })
-            .collect(),
+        Some(Value::Array(many)) => {
+            many.iter().map(|item| item.as_object().ok_or_else(|| format!("{name} holds no object"))).collect()
+        }
         Some(_) => Err(format!("{name} is neither an object nor an array")),
     }
 }
@@ -168,19 +136,13 @@ fn objects<'a>(
 impl Reader {
     fn clauses(&self, body: &Map<String, Value>, name: &str) -> Result<Vec<Clause>, Refusal> {
         let objects = objects(body.get(name), name)?;
-        objects
-            .into_iter()
-            .flatten()
-            .map(|(attribute, tests)| self.clause(attribute, tests))
-            .collect()
+        objects.into_iter().flatten().map(|(attribute, tests)| self.clause(attribute, tests)).collect()
     }
 
     fn clause(&self, attribute: &str, tests: &Value) -> Result<Clause, Refusal> {
         let field = filterable(self.context, self.reach, attribute)
             .ok_or_else(|| format!("{attribute} cannot be searched here"))?;
-        let tests = tests
-            .as_object()
-            .ok_or_else(|| format!("{attribute} needs an operator"))?;
+        let tests = tests.as_object().ok_or_else(|| format!("{attribute} needs an operator"))?;
         if tests.is_empty() {
             return Err(format!("{attribute} needs an operator"));
         }
@@ -226,26 +188,11 @@ pub(crate) fn span(operator: &str, at: i64, precision: Precision) -> Option<Span
         Precision::Second => (at.div_euclid(SECOND) * SECOND, SECOND),
     };
     Some(match operator {
-        "gte" => Span {
-            from: at,
-            ..Span::ALL
-        },
-        "gt" => Span {
-            from: at + step,
-            ..Span::ALL
-        },
-        "lt" => Span {
-            until: at,
-            ..Span::ALL
-        },
-        "lte" => Span {
-            until: at + step,
-            ..Span::ALL
-        },
-        "equals" => Span {
-            from: at,
-            until: at + step,
-        },
+        "gte" => Span { from: at, ..Span::ALL },
+        "gt" => Span { from: at + step, ..Span::ALL },
+        "lt" => Span { until: at, ..Span::ALL },
+        "lte" => Span { until: at + step, ..Span::ALL },
+        "equals" => Span { from: at, until: at + step },
         _ => return None,
     })
 }
@@ -273,10 +220,7 @@ fn flag_test(operator: &str, value: &Value) -> Option<Test> {
 fn id_test(operator: &str, value: &Value) -> Option<Test> {
     let ids = || match value {
         Value::String(id) => Some(vec![id.clone()]),
-        Value::Array(ids) => ids
-            .iter()
-            .map(|id| id.as_str().map(str::to_owned))
-            .collect(),
+        Value::Array(ids) => ids.iter().map(|id| id.as_str().map(str::to_owned)).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
     };
     match operator {

@@ -44,10 +44,7 @@ pub(crate) struct Found {
 /// Runs the query and takes `limit` records after the first `offset`.
 pub(crate) fn run(scope: &Scope<'_>, query: &Query, offset: usize, limit: usize) -> Found {
     let sort = query.sort.first().copied();
-    let sort = sort.unwrap_or(SortKey {
-        field: Field::Updated,
-        direction: Direction::Descending,
-    });
+    let sort = sort.unwrap_or(SortKey { field: Field::Updated, direction: Direction::Descending });
     let updated = span_of(&query.all, Field::Updated).and(scope.covers);
     let created = span_of(&query.all, Field::Created);
     let order = scope.times.updated.choose(scope.with_deleted);
@@ -56,39 +53,21 @@ pub(crate) fn run(scope: &Scope<'_>, query: &Query, offset: usize, limit: usize)
         return by_position(scope, query, order, positions, sort, offset, limit);
     }
     let by_created = scope.times.created.choose(scope.with_deleted);
-    let width =
-        |order: &Order, span: Span| order.rank(span.until).saturating_sub(order.rank(span.from));
-    let (order, span) = if width(by_created, created) < width(order, updated) {
-        (by_created, created)
-    } else {
-        (order, updated)
-    };
+    let width = |order: &Order, span: Span| order.rank(span.until).saturating_sub(order.rank(span.from));
+    let (order, span) =
+        if width(by_created, created) < width(order, updated) { (by_created, created) } else { (order, updated) };
     let context = query.context;
-    let matcher = Matcher {
-        scope,
-        query,
-        updated,
-    };
+    let matcher = Matcher { scope, query, updated };
     let mut keys: Vec<Key> = order
         .range(order.rank(span.from), order.rank(span.until))
         .filter_map(|(_, ord)| {
             let record = scope.world.store(context).get(scope.view, ord)?;
-            matcher
-                .matches(ord, &record)
-                .then(|| (value(scope, context, sort.field, ord, &record), ord))
+            matcher.matches(ord, &record).then(|| (value(scope, context, sort.field, ord, &record), ord))
         })
         .collect();
     arrange(scope, query, sort, &mut keys);
     let total = keys.len();
-    Found {
-        total,
-        ords: keys
-            .into_iter()
-            .skip(offset)
-            .take(limit)
-            .map(|(_, ord)| ord)
-            .collect(),
-    }
+    Found { total, ords: keys.into_iter().skip(offset).take(limit).map(|(_, ord)| ord).collect() }
 }
 
 fn by_position(
@@ -115,9 +94,7 @@ fn by_position(
     }
     // Equal values may change places across the ends of the page: arrange whole groups, then cut the page out.
     let first = order.range(from, until).next();
-    let last = until
-        .checked_sub(1)
-        .and_then(|place| order.range(place, until).next());
+    let last = until.checked_sub(1).and_then(|place| order.range(place, until).next());
     let (page_from, page_until, page) = (from, until, end - skip);
     if let (Some((first, _)), Some((last, _)), true) = (first, last, from < until) {
         from = order.rank(first).max(low);
@@ -129,38 +106,18 @@ fn by_position(
         Direction::Ascending => page_from - from,
         Direction::Descending => until - page_until,
     };
-    Found {
-        total,
-        ords: keys
-            .into_iter()
-            .skip(skip)
-            .take(page)
-            .map(|(_, ord)| ord)
-            .collect(),
-    }
+    Found { total, ords: keys.into_iter().skip(skip).take(page).map(|(_, ord)| ord).collect() }
 }
 
 /// Brings keys into the order of the query.
 fn arrange(scope: &Scope<'_>, query: &Query, sort: SortKey, keys: &mut [Key]) {
     match (scope.ties, query.sort.get(1)) {
-        (Ties::Random(number), _) => {
-            keys.sort_by_cached_key(|(value, ord)| (*value, mix(number ^ u64::from(*ord))))
-        }
+        (Ties::Random(number), _) => keys.sort_by_cached_key(|(value, ord)| (*value, mix(number ^ u64::from(*ord)))),
         (Ties::SecondKey, Some(second)) => keys.sort_by_cached_key(|(first, ord)| {
             let store = scope.world.store(query.context);
             let record = store.get(scope.view, *ord);
-            let value = record.map_or(0, |record| {
-                value(scope, query.context, second.field, *ord, &record)
-            });
-            (
-                *first,
-                if second.direction == sort.direction {
-                    value
-                } else {
-                    value.saturating_neg()
-                },
-                *ord,
-            )
+            let value = record.map_or(0, |record| value(scope, query.context, second.field, *ord, &record));
+            (*first, if second.direction == sort.direction { value } else { value.saturating_neg() }, *ord)
         }),
         (Ties::Stable | Ties::SecondKey, _) => keys.sort_unstable(),
     }
@@ -171,27 +128,13 @@ fn arrange(scope: &Scope<'_>, query: &Query, sort: SortKey, keys: &mut [Key]) {
 
 /// The span that the conditions on a field leave, as far as they are ranges.
 fn span_of(clauses: &[Clause], field: Field) -> Span {
-    let tests = clauses
-        .iter()
-        .filter(|clause| clause.field == field)
-        .flat_map(|clause| &clause.tests);
-    tests.fold(Span::ALL, |span, test| {
-        if let Test::Within(other) = test {
-            span.and(*other)
-        } else {
-            span
-        }
-    })
+    let tests = clauses.iter().filter(|clause| clause.field == field).flat_map(|clause| &clause.tests);
+    tests.fold(Span::ALL, |span, test| if let Test::Within(other) = test { span.and(*other) } else { span })
 }
 
 fn only_ranges_of(query: &Query, field: Field) -> bool {
-    let plain = |clause: &Clause| {
-        clause.field == field
-            && clause
-                .tests
-                .iter()
-                .all(|test| matches!(test, Test::Within(_)))
-    };
+    let plain =
+        |clause: &Clause| clause.field == field && clause.tests.iter().all(|test| matches!(test, Test::Within(_)));
     query.any.is_empty() && query.none.is_empty() && query.all.iter().all(plain)
 }
 
@@ -206,13 +149,7 @@ enum Fact {
 fn customer_of(scope: &Scope<'_>, context: Context, record: &Record) -> Option<u32> {
     let customer = match context {
         Context::Conversation => record.parent,
-        _ => {
-            scope
-                .world
-                .store(Context::Conversation)
-                .get(scope.view, record.parent)?
-                .parent
-        }
+        _ => scope.world.store(Context::Conversation).get(scope.view, record.parent)?.parent,
     };
     (customer != ORPHAN).then_some(customer)
 }
@@ -229,10 +166,7 @@ fn fact(scope: &Scope<'_>, context: Context, field: Field, ord: u32, record: &Re
         Field::Deleted => Fact::Flag(!record.is_live()),
         Field::Id => Fact::Id(context, Some(ord)),
         Field::Customer => Fact::Id(Context::Customer, customer_of(scope, context, record)),
-        Field::Conversation => Fact::Id(
-            Context::Conversation,
-            (record.parent != ORPHAN).then_some(record.parent),
-        ),
+        Field::Conversation => Fact::Id(Context::Conversation, (record.parent != ORPHAN).then_some(record.parent)),
     }
 }
 

@@ -16,11 +16,7 @@ pub struct Every {
 
 impl Every {
     /// A fault that does not strike.
-    pub const NEVER: Self = Self {
-        n: 0,
-        run: 1,
-        skip: 0,
-    };
+    pub const NEVER: Self = Self { n: 0, run: 1, skip: 0 };
 
     /// Every `n`-th time.
     #[must_use]
@@ -189,29 +185,11 @@ mod tests {
 
     #[test]
     fn faults_strike_by_count() {
-        let struck = |every: Every| {
-            (1..=12)
-                .filter(|count| every.strikes(*count))
-                .collect::<Vec<_>>()
-        };
+        let struck = |every: Every| (1..=12).filter(|count| every.strikes(*count)).collect::<Vec<_>>();
         assert!(struck(Every::NEVER).is_empty());
         assert_eq!(struck(Every::nth(5)), [5, 10]);
-        assert_eq!(
-            struck(Every {
-                n: 5,
-                run: 2,
-                skip: 0
-            }),
-            [5, 6, 10, 11]
-        );
-        assert_eq!(
-            struck(Every {
-                n: 5,
-                run: 1,
-                skip: 2
-            }),
-            [7, 12]
-        );
+        assert_eq!(struck(Every { n: 5, run: 2, skip: 0 }), [5, 6, 10, 11]);
+        assert_eq!(struck(Every { n: 5, run: 1, skip: 2 }), [7, 12]);
         assert_eq!(struck(Every::nth(1)), (1..=12).collect::<Vec<_>>());
     }
 }

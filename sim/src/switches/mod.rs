@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::choices::{
-    ArchiveCovers, Every, Limiting, Mover, NextLinks, PastAnswer, Pod, ResetHeader, ResetUnit,
-    RetryAfter, SearchRoles, SecondSortKey, TieOrder, Total, UserList, Visibility,
+    ArchiveCovers, Every, Limiting, Mover, NextLinks, PastAnswer, Pod, ResetHeader, ResetUnit, RetryAfter, SearchRoles,
+    SecondSortKey, TieOrder, Total, UserList, Visibility,
 };
 use crate::error::SimError;
 use crate::render::Unset;
@@ -150,11 +150,7 @@ impl Switches {
     /// Limits so high that they are never met: for tests and measurements of something else.
     #[must_use]
     pub fn unlimited() -> Self {
-        Self {
-            org_limit: u64::MAX,
-            search_limit: u64::MAX,
-            ..Self::default()
-        }
+        Self { org_limit: u64::MAX, search_limit: u64::MAX, ..Self::default() }
     }
 
     /// These switches with those of a JSON object changed.
@@ -162,10 +158,7 @@ impl Switches {
     /// # Errors
     /// [`SimError::Json`] when a name or a value is unknown.
     pub fn merged(self, changes: Value) -> Result<Self, SimError> {
-        let json = |source| SimError::Json {
-            place: "switches",
-            source,
-        };
+        let json = |source| SimError::Json { place: "switches", source };
         let mut all = serde_json::to_value(self).map_err(json)?;
         match (&mut all, changes) {
             (Value::Object(all), Value::Object(changes)) => all.extend(changes),
@@ -182,28 +175,15 @@ mod tests {
 
     #[test]
     fn a_merge_changes_only_what_it_names() {
-        let merged = Switches::default()
-            .merged(json!({"index_lag_ms": 5, "drop_before": {"n": 3}}))
-            .unwrap();
-        let expected = Switches {
-            index_lag_ms: 5,
-            drop_before: Every {
-                n: 3,
-                ..Every::NEVER
-            },
-            ..Switches::default()
-        };
+        let merged = Switches::default().merged(json!({"index_lag_ms": 5, "drop_before": {"n": 3}})).unwrap();
+        let expected = Switches { index_lag_ms: 5, drop_before: Every { n: 3, ..Every::NEVER }, ..Switches::default() };
         assert_eq!(merged, expected);
     }
 
     #[test]
     fn unknown_switches_are_refused() {
         assert!(Switches::default().merged(json!({"lag": 5})).is_err());
-        assert!(
-            Switches::default()
-                .merged(json!({"ties": "sometimes"}))
-                .is_err()
-        );
+        assert!(Switches::default().merged(json!({"ties": "sometimes"})).is_err());
         assert!(Switches::default().merged(json!([])).is_err());
     }
 }

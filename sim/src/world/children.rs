@@ -46,12 +46,7 @@ impl Children {
     pub(crate) fn of(&self, parent: u32) -> impl Iterator<Item = u32> {
         let first = self.first.get(parent as usize).copied().unwrap_or(NONE);
         let start = (first != NONE).then_some(first);
-        std::iter::successors(start, |child| {
-            self.next
-                .get(*child as usize)
-                .copied()
-                .filter(|next| *next != NONE)
-        })
+        std::iter::successors(start, |child| self.next.get(*child as usize).copied().filter(|next| *next != NONE))
     }
 }
 

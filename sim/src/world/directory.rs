@@ -3,36 +3,11 @@
 use super::ids::{self, IdText, Kind};
 use crate::timestamp::{DAY, SECOND};
 
-const TEAMS: [&str; 5] = [
-    "Support",
-    "Billing",
-    "Second Level",
-    "Café Crew",
-    "Night Shift",
-];
-const TAGS: [&str; 8] = [
-    "shipping",
-    "refund",
-    "vip",
-    "überfällig",
-    "follow-up",
-    "bug",
-    "feedback",
-    "return",
-];
-const SHORTCUTS: [&str; 4] = [
-    "Greeting",
-    "Refund policy",
-    "Closing",
-    "Ask for order number",
-];
+const TEAMS: [&str; 5] = ["Support", "Billing", "Second Level", "Café Crew", "Night Shift"];
+const TAGS: [&str; 8] = ["shipping", "refund", "vip", "überfällig", "follow-up", "bug", "feedback", "return"];
+const SHORTCUTS: [&str; 4] = ["Greeting", "Refund policy", "Closing", "Ask for order number"];
 /// As JSON string contents, like every name here.
-const COMPANIES: [&str; 4] = [
-    "Doe Trading",
-    "Müller & Söhne",
-    "Blue \\\"Sky\\\" Ltd",
-    "Acme Partners",
-];
+const COMPANIES: [&str; 4] = ["Doe Trading", "Müller & Söhne", "Blue \\\"Sky\\\" Ltd", "Acme Partners"];
 
 /// Something with an id and a name.
 #[derive(Debug, Clone)]
@@ -71,11 +46,7 @@ impl Directory {
                 .map(|(ord, name)| {
                     let created = founded + i64::from(ord) * DAY / 4;
                     let second = u32::try_from(created / SECOND).unwrap_or(0);
-                    Named {
-                        id: ids::encode(second, kind, ord),
-                        name,
-                        created,
-                    }
+                    Named { id: ids::encode(second, kind, ord), name, created }
                 })
                 .collect()
         };
@@ -85,10 +56,7 @@ impl Directory {
             teams: list(Kind::Team, &TEAMS),
             tags: list(Kind::Tag, &TAGS),
             shortcuts: list(Kind::Shortcut, &SHORTCUTS),
-            klasses: list(
-                Kind::Klass,
-                &["ecomm-order", "subscription", "shopify-order"],
-            ),
+            klasses: list(Kind::Klass, &["ecomm-order", "subscription", "shopify-order"]),
             companies: list(Kind::Company, &COMPANIES),
             queues: list(Kind::Queue, &["Email", "Chat", "Escalations"]),
             brands: list(Kind::Brand, &["Acme", "Acme Outlet"]),

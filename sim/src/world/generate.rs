@@ -27,22 +27,12 @@ struct Founder {
 
 pub(crate) fn found(spec: &WorldSpec, now: i64) -> Founding {
     let (start, end) = spec.span(now);
-    let founder = Founder {
-        seed: spec.seed,
-        start,
-        end,
-    };
+    let founder = Founder { seed: spec.seed, start, end };
     let customers = founder.customers(spec.customers);
     let conversations = founder.conversations(spec.conversations, &customers);
     let messages = founder.children(Context::Message, spec.messages, &conversations);
     let notes = founder.children(Context::Note, spec.notes, &conversations);
-    let mut founding = Founding {
-        customers,
-        conversations,
-        messages,
-        notes,
-        users: founder.users(spec.users),
-    };
+    let mut founding = Founding { customers, conversations, messages, notes, users: founder.users(spec.users) };
     founding.touch_parents();
     founding
 }
@@ -90,33 +80,17 @@ impl Founder {
             _ => settled + dice.millis((self.end - settled).max(1)),
         };
         let imported = dice.chance(2);
-        let created = if imported {
-            stored - DAY - dice.millis(4 * 365 * DAY)
-        } else {
-            stored
-        };
+        let created = if imported { stored - DAY - dice.millis(4 * 365 * DAY) } else { stored };
         let updated = updated.clamp(stored, (self.end - 1).max(stored));
-        let life = if dice.chance(2) {
-            Life::Deleted(updated)
-        } else {
-            Life::Live
-        };
+        let life = if dice.chance(2) { Life::Deleted(updated) } else { Life::Live };
         Record {
             created,
             updated,
             life,
-            origin: if imported {
-                Origin::Imported
-            } else {
-                Origin::Generated
-            },
+            origin: if imported { Origin::Imported } else { Origin::Generated },
             id_second: u32::try_from(stored.div_euclid(SECOND)).unwrap_or(0),
             parent,
-            rev: if updated == stored {
-                1
-            } else {
-                2 + u32::try_from(dice.below(12)).unwrap_or(0)
-            },
+            rev: if updated == stored { 1 } else { 2 + u32::try_from(dice.below(12)).unwrap_or(0) },
         }
     }
 
@@ -153,24 +127,14 @@ impl Founder {
             let last = (conversations.len() as u64).saturating_sub(1);
             let parent = (base + dice.below(12)).saturating_sub(6).min(last);
             let parent = u32::try_from(parent).unwrap_or(0);
-            let earliest = conversations
-                .get(parent as usize)
-                .map_or(self.start, stored_at);
+            let earliest = conversations.get(parent as usize).map_or(self.start, stored_at);
             let delay = match dice.below(3) {
                 0 => dice.millis(10 * SECOND),
                 1 => dice.millis(90 * MINUTE),
                 _ => dice.millis(4 * DAY),
             };
             let stored = (earliest + delay).min(self.end - 1).max(earliest);
-            self.record(
-                stored,
-                if conversations.is_empty() {
-                    ORPHAN
-                } else {
-                    parent
-                },
-                dice,
-            )
+            self.record(stored, if conversations.is_empty() { ORPHAN } else { parent }, dice)
         };
         (0..count).map(one).collect()
     }
@@ -208,17 +172,9 @@ mod tests {
 
     #[test]
     fn times_fit_together() {
-        let spec = WorldSpec {
-            messages: 5_000,
-            ..WorldSpec::default()
-        };
+        let spec = WorldSpec { messages: 5_000, ..WorldSpec::default() };
         let world = found(&spec, NOW);
-        for record in world
-            .customers
-            .iter()
-            .chain(&world.conversations)
-            .chain(&world.messages)
-        {
+        for record in world.customers.iter().chain(&world.conversations).chain(&world.messages) {
             assert!(record.updated >= record.created);
             assert!(record.updated < NOW);
         }
@@ -226,11 +182,7 @@ mod tests {
             let parent = &world.conversations[message.parent as usize];
             assert!(parent.updated >= message.created || !parent.is_live());
         }
-        let old = world
-            .messages
-            .iter()
-            .filter(|record| record.updated < NOW - 730 * DAY)
-            .count();
+        let old = world.messages.iter().filter(|record| record.updated < NOW - 730 * DAY).count();
         assert!(old > 500 && old < 2_500, "{old}");
     }
 
@@ -238,10 +190,7 @@ mod tests {
     fn the_seed_decides() {
         let spec = WorldSpec::default();
         assert_eq!(found(&spec, NOW).messages, found(&spec, NOW).messages);
-        let other = WorldSpec {
-            seed: 2,
-            ..spec.clone()
-        };
+        let other = WorldSpec { seed: 2, ..spec.clone() };
         assert_ne!(found(&spec, NOW).messages, found(&other, NOW).messages);
     }
 }

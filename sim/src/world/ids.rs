@@ -114,11 +114,7 @@ pub(crate) fn encode(second: u32, kind: Kind, ord: u32) -> IdText {
 
 /// Second and ordinal of a generated id of this kind; whether such a record exists is another question.
 pub(crate) fn decode(text: &str, kind: Kind) -> Option<(u32, u32)> {
-    if text.len() != 24
-        || !text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
-    {
+    if text.len() != 24 || !text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)) {
         return None;
     }
     let second = u32::from_str_radix(text.get(..8)?, 16).ok()?;
@@ -160,12 +156,7 @@ mod tests {
 
     #[test]
     fn foreign_ids_are_not_ours() {
-        for text in [
-            "",
-            "zz",
-            "5f8481c6a22ab5b9d5f2dd8a",
-            "5F8481C6A22AB5B9D5F2DD8A",
-        ] {
+        for text in ["", "zz", "5f8481c6a22ab5b9d5f2dd8a", "5F8481C6A22AB5B9D5F2DD8A"] {
             assert_eq!(decode(text, Kind::Record(Context::User)), None);
         }
     }

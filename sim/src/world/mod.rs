@@ -34,11 +34,7 @@ pub(crate) struct Merge {
 
 impl Merge {
     pub(crate) fn id(&self, number: u32) -> IdText {
-        ids::encode(
-            u32::try_from(self.at / timestamp::SECOND).unwrap_or(0),
-            Kind::Merge,
-            number,
-        )
+        ids::encode(u32::try_from(self.at / timestamp::SECOND).unwrap_or(0), Kind::Merge, number)
     }
 }
 
@@ -99,9 +95,7 @@ impl World {
             (&world.messages, &mut world.messages_of),
             (&world.notes, &mut world.notes_of),
         ] {
-            store
-                .existing()
-                .for_each(|(ord, record)| children.add(record.parent, ord));
+            store.existing().for_each(|(ord, record)| children.add(record.parent, ord));
         }
         world
     }
@@ -153,24 +147,14 @@ impl World {
     }
 
     /// The messages or notes of a conversation.
-    pub(crate) fn entries_of(
-        &self,
-        conversation: u32,
-        entry: Context,
-    ) -> impl Iterator<Item = u32> {
-        let children = if entry == Context::Note {
-            &self.notes_of
-        } else {
-            &self.messages_of
-        };
+    pub(crate) fn entries_of(&self, conversation: u32, entry: Context) -> impl Iterator<Item = u32> {
+        let children = if entry == Context::Note { &self.notes_of } else { &self.messages_of };
         children.of(conversation)
     }
 
     /// Whether some index lags behind and need not any more.
     pub(crate) fn is_due(&self, now: i64, lag: i64) -> bool {
-        Context::ALL
-            .into_iter()
-            .any(|context| self.store(context).is_due(now, lag))
+        Context::ALL.into_iter().any(|context| self.store(context).is_due(now, lag))
     }
 
     /// Lets the search index take in what is older than the lag.

@@ -59,12 +59,7 @@ pub enum DeleteStamp {
 
 impl World {
     /// Applies a mutation at `now`; returns the ids of what changed (of merges: source, target, source, …).
-    pub(crate) fn mutate(
-        &mut self,
-        change: Mutation,
-        stamp: DeleteStamp,
-        now: i64,
-    ) -> Result<Vec<String>, SimError> {
+    pub(crate) fn mutate(&mut self, change: Mutation, stamp: DeleteStamp, now: i64) -> Result<Vec<String>, SimError> {
         let ords = match change.op {
             Op::Create => self.create(change, now),
             Op::Merge => return self.merge_some(change, now),
@@ -77,10 +72,7 @@ impl World {
             }
         };
         let store = self.store(change.context);
-        Ok(ords
-            .into_iter()
-            .map(|ord| store.id(ord).to_string())
-            .collect())
+        Ok(ords.into_iter().map(|ord| store.id(ord).to_string()).collect())
     }
 
     fn choose(&self, change: Mutation, deleted: bool) -> Vec<u32> {
@@ -88,12 +80,7 @@ impl World {
         shuffled_walk(store.len(), change.seed)
             .filter(|ord| {
                 store.primary(*ord).is_some_and(|record| {
-                    !record.is_raw()
-                        && if deleted {
-                            record.deleted_at().is_some()
-                        } else {
-                            record.is_live()
-                        }
+                    !record.is_raw() && if deleted { record.deleted_at().is_some() } else { record.is_live() }
                 })
             })
             .take(change.count as usize)
@@ -127,9 +114,7 @@ impl World {
         let dice = &mut Dice::new(change.seed ^ 0x5eed);
         (0..change.count)
             .map(|_| {
-                let parent = parents
-                    .and_then(|parents| self.some_live(parents, dice.next()))
-                    .unwrap_or(ORPHAN);
+                let parent = parents.and_then(|parents| self.some_live(parents, dice.next())).unwrap_or(ORPHAN);
                 let record = Record {
                     created: now,
                     updated: now,
@@ -148,18 +133,12 @@ impl World {
 
     fn some_live(&self, context: Context, seed: u64) -> Option<u32> {
         let store = self.store(context);
-        shuffled_walk(store.len(), seed)
-            .find(|ord| store.primary(*ord).is_some_and(|record| record.is_live()))
+        shuffled_walk(store.len(), seed).find(|ord| store.primary(*ord).is_some_and(|record| record.is_live()))
     }
 
     /// Changes one record that a number chooses: what a busy organisation does between two pages.
     pub(crate) fn move_one(&mut self, context: Context, number: u64, now: i64) {
-        let change = Mutation {
-            context,
-            op: Op::Update,
-            count: 1,
-            seed: mix(number),
-        };
+        let change = Mutation { context, op: Op::Update, count: 1, seed: mix(number) };
         for ord in self.choose(change, false) {
             self.apply(change, ord, DeleteStamp::Moves, now);
         }
@@ -167,53 +146,28 @@ impl World {
 
     /// Gives `count` records one and the same `updatedAt`, as a bulk update does; returns their ids.
     pub(crate) fn tie(&mut self, context: Context, count: u32, at: i64, now: i64) -> Vec<String> {
-        let change = Mutation {
-            context,
-            op: Op::Update,
-            count,
-            seed: 0x7e1,
-        };
+        let change = Mutation { context, op: Op::Update, count, seed: 0x7e1 };
         let chosen = self.choose(change, false);
         let store = self.store_mut(context);
         for ord in &chosen {
             if let Some(record) = store.primary(*ord) {
                 let created = record.created.min(at);
-                store.put(
-                    *ord,
-                    Record {
-                        updated: at,
-                        created,
-                        rev: record.rev + 1,
-                        ..record
-                    },
-                    now,
-                );
+                store.put(*ord, Record { updated: at, created, rev: record.rev + 1, ..record }, now);
             }
         }
-        chosen
-            .into_iter()
-            .map(|ord| store.id(ord).to_string())
-            .collect()
+        chosen.into_iter().map(|ord| store.id(ord).to_string()).collect()
     }
 
     fn merge_some(&mut self, change: Mutation, now: i64) -> Result<Vec<String>, SimError> {
         if change.context != Context::Customer {
             return Err(SimError::control("only customers can be merged"));
         }
-        let chosen = self.choose(
-            Mutation {
-                count: change.count.saturating_mul(2),
-                ..change
-            },
-            false,
-        );
+        let chosen = self.choose(Mutation { count: change.count.saturating_mul(2), ..change }, false);
         let mut ids = Vec::new();
         for pair in chosen.chunks_exact(2) {
             if let [source, target] = pair {
                 self.merge(*source, *target, now);
-                ids.extend(
-                    [source, target].map(|ord| self.store(Context::Customer).id(*ord).to_string()),
-                );
+                ids.extend([source, target].map(|ord| self.store(Context::Customer).id(*ord).to_string()));
             }
         }
         Ok(ids)
@@ -226,41 +180,16 @@ impl World {
             if let Some(record) = self.store(Context::Conversation).primary(ord) {
                 self.disown(Context::Conversation, source, ord);
                 self.adopt(Context::Conversation, target, ord);
-                self.store_mut(Context::Conversation).put(
-                    ord,
-                    Record {
-                        parent: target,
-                        ..record
-                    },
-                    now,
-                );
+                self.store_mut(Context::Conversation).put(ord, Record { parent: target, ..record }, now);
             }
         }
         let customers = self.store_mut(Context::Customer);
         if let (Some(from), Some(into)) = (customers.primary(source), customers.primary(target)) {
-            let gone = Record {
-                life: Life::Deleted(now),
-                updated: now,
-                rev: from.rev + 1,
-                ..from
-            };
+            let gone = Record { life: Life::Deleted(now), updated: now, rev: from.rev + 1, ..from };
             customers.put(source, gone, now);
             let created = into.created.min(from.created);
-            customers.put(
-                target,
-                Record {
-                    created,
-                    updated: now,
-                    rev: into.rev + 1,
-                    ..into
-                },
-                now,
-            );
+            customers.put(target, Record { created, updated: now, rev: into.rev + 1, ..into }, now);
         }
-        self.merges.push(Merge {
-            source,
-            target,
-            at: now,
-        });
+        self.merges.push(Merge { source, target, at: now });
     }
 }

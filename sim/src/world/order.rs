@@ -20,10 +20,7 @@ impl Order {
         keys.sort_unstable();
         keys.dedup();
         let len = keys.len();
-        Self {
-            chunks: keys.chunks(CHUNK).map(<[Key]>::to_vec).collect(),
-            len,
-        }
+        Self { chunks: keys.chunks(CHUNK).map(<[Key]>::to_vec).collect(), len }
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -31,8 +28,7 @@ impl Order {
     }
 
     fn chunk_of(&self, key: Key) -> usize {
-        self.chunks
-            .partition_point(|chunk| chunk.last().is_some_and(|last| *last < key))
+        self.chunks.partition_point(|chunk| chunk.last().is_some_and(|last| *last < key))
     }
 
     /// Adds a key; a key that is already there stays once.
@@ -75,11 +71,7 @@ impl Order {
         let key = (value, 0);
         let place = self.chunk_of(key);
         let before: usize = self.chunks.iter().take(place).map(Vec::len).sum();
-        before
-            + self
-                .chunks
-                .get(place)
-                .map_or(0, |chunk| chunk.partition_point(|other| *other < key))
+        before + self.chunks.get(place).map_or(0, |chunk| chunk.partition_point(|other| *other < key))
     }
 
     /// The keys at positions `from..to`, ascending.

@@ -32,28 +32,17 @@ impl World {
     ///
     /// Only what the stores need is read: `id`, `attributes.{createdAt, updatedAt, deleted, deletedAt, rev}` and the
     /// parent among the relationships. What is missing or unreadable counts as the present.
-    pub(crate) fn insert_raw(
-        &mut self,
-        context: Context,
-        body: Bytes,
-        now: i64,
-    ) -> Result<String, SimError> {
-        let resource: Value = serde_json::from_slice(&body).map_err(|source| SimError::Json {
-            place: "a raw record",
-            source,
-        })?;
+    pub(crate) fn insert_raw(&mut self, context: Context, body: Bytes, now: i64) -> Result<String, SimError> {
+        let resource: Value =
+            serde_json::from_slice(&body).map_err(|source| SimError::Json { place: "a raw record", source })?;
         let Some(id) = resource.get("id").and_then(Value::as_str) else {
-            return Err(SimError::control(
-                "a raw record needs an id that is a string",
-            ));
+            return Err(SimError::control("a raw record needs an id that is a string"));
         };
         let attributes = resource.get("attributes");
         let time = |name: &str| instant(attributes.and_then(|attributes| attributes.get(name)));
         let updated = time("updatedAt").unwrap_or(now);
         let parent = self.parent_in(context, &resource).unwrap_or(ORPHAN);
-        let rev = attributes
-            .and_then(|attributes| attributes.get("rev"))
-            .and_then(Value::as_u64);
+        let rev = attributes.and_then(|attributes| attributes.get("rev")).and_then(Value::as_u64);
         let place = u32::try_from(self.raws.len()).unwrap_or(u32::MAX);
         self.raws.push(body);
         let record = Record {
@@ -77,14 +66,7 @@ impl World {
                 if let Some(former) = former {
                     self.disown(context, former.parent, ord);
                     let id_second = former.id_second;
-                    self.store_mut(context).put(
-                        ord,
-                        Record {
-                            id_second,
-                            ..record
-                        },
-                        now,
-                    );
+                    self.store_mut(context).put(ord, Record { id_second, ..record }, now);
                 }
                 ord
             }
@@ -99,22 +81,13 @@ impl World {
             Context::Message | Context::Note => Context::Conversation,
             Context::Customer | Context::User => return None,
         };
-        let id = resource
-            .get("relationships")?
-            .get(parent.name())?
-            .get("data")?
-            .get("id")?
-            .as_str()?;
+        let id = resource.get("relationships")?.get(parent.name())?.get("data")?.get("id")?.as_str()?;
         self.store(parent).find(id)
     }
 }
 
 /// The second in the first eight digits of an id, or the present for an id of another form.
 fn second_of(id: &str, now: i64) -> u32 {
-    let digits = id
-        .get(..8)
-        .and_then(|head| u32::from_str_radix(head, 16).ok());
-    digits
-        .or_else(|| u32::try_from(now.div_euclid(SECOND)).ok())
-        .unwrap_or(0)
+    let digits = id.get(..8).and_then(|head| u32::from_str_radix(head, 16).ok());
+    digits.or_else(|| u32::try_from(now.div_euclid(SECOND)).ok()).unwrap_or(0)
 }

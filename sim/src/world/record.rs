@@ -105,9 +105,7 @@ impl UserType {
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Person, Self::Machine, Self::Limited]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [Self::Person, Self::Machine, Self::Limited].into_iter().find(|kind| kind.name() == name)
     }
 
     /// The first users of a world are one of each, so that no list is ever empty.
@@ -127,9 +125,8 @@ pub(crate) const fn is_pending(ord: u32, salt: u64) -> bool {
 
 /// The channel that a conversation came by.
 pub(crate) fn channel(conversation_salt: u64) -> &'static str {
-    const CHANNELS: [&str; 10] = [
-        "email", "email", "email", "chat", "chat", "sms", "whatsapp", "facebook", "voice", "form",
-    ];
+    const CHANNELS: [&str; 10] =
+        ["email", "email", "email", "chat", "chat", "sms", "whatsapp", "facebook", "voice", "form"];
     Dice::new(conversation_salt ^ 0xc4a7).word(&CHANNELS)
 }
 

@@ -57,13 +57,7 @@ impl WorldSpec {
     /// A world without any customer, conversation, message or note; users there are.
     #[must_use]
     pub fn empty() -> Self {
-        Self {
-            customers: 0,
-            conversations: 0,
-            messages: 0,
-            notes: 0,
-            ..Self::default()
-        }
+        Self { customers: 0, conversations: 0, messages: 0, notes: 0, ..Self::default() }
     }
 
     pub(crate) fn span(&self, now: i64) -> (i64, i64) {

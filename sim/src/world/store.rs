@@ -24,16 +24,9 @@ impl Dual {
     ) -> Self {
         let keys = |keep: fn(&Record) -> bool| {
             let chosen = records.clone().filter(|(_, record)| keep(record));
-            Order::from_keys(
-                chosen
-                    .map(|(ord, record)| (value(ord, record), ord))
-                    .collect(),
-            )
+            Order::from_keys(chosen.map(|(ord, record)| (value(ord, record), ord)).collect())
         };
-        Self {
-            all: keys(|record| !record.is_gone()),
-            live: keys(Record::is_live),
-        }
+        Self { all: keys(|record| !record.is_gone()), live: keys(Record::is_live) }
     }
 
     fn replace(&mut self, ord: u32, old: Option<(i64, Life)>, new: Option<(i64, Life)>) {
@@ -72,16 +65,8 @@ impl Times {
     }
 
     fn replace(&mut self, ord: u32, old: Option<&Record>, new: &Record) {
-        self.updated.replace(
-            ord,
-            old.map(|old| (old.updated, old.life)),
-            Some((new.updated, new.life)),
-        );
-        self.created.replace(
-            ord,
-            old.map(|old| (old.created, old.life)),
-            Some((new.created, new.life)),
-        );
+        self.updated.replace(ord, old.map(|old| (old.updated, old.life)), Some((new.updated, new.life)));
+        self.created.replace(ord, old.map(|old| (old.created, old.life)), Some((new.created, new.life)));
     }
 }
 
@@ -125,15 +110,9 @@ impl Store {
             context,
             seed,
             founding: u32::try_from(records.len()).unwrap_or(u32::MAX),
-            by_id: Dual::build(numbered(), |ord, record| {
-                ids::sort_key(record.id_second, ord)
-            }),
+            by_id: Dual::build(numbered(), |ord, record| ids::sort_key(record.id_second, ord)),
             listed: (context == Context::Customer).then(|| Times::build(numbered())),
-            indexed: if context.searchable() {
-                Times::build(numbered())
-            } else {
-                Times::default()
-            },
+            indexed: if context.searchable() { Times::build(numbered()) } else { Times::default() },
             stale: HashMap::new(),
             pending: VecDeque::new(),
             given_ids: HashMap::new(),
@@ -154,9 +133,7 @@ impl Store {
     pub(crate) fn get(&self, view: View, ord: u32) -> Option<Record> {
         let primary = self.records.get(ord as usize).copied();
         let version = match view {
-            View::Index if !self.stale.is_empty() => {
-                self.stale.get(&ord).copied().unwrap_or(primary)
-            }
+            View::Index if !self.stale.is_empty() => self.stale.get(&ord).copied().unwrap_or(primary),
             View::Index | View::Primary => primary,
         };
         version.filter(|record| !record.is_gone())
@@ -164,9 +141,7 @@ impl Store {
 
     /// Every record of the primary store that still exists, in the order of storing.
     pub(crate) fn existing(&self) -> impl Iterator<Item = (u32, &Record)> {
-        (0_u32..)
-            .zip(&self.records)
-            .filter(|(_, record)| !record.is_gone())
+        (0_u32..).zip(&self.records).filter(|(_, record)| !record.is_gone())
     }
 
     /// The present version in the primary store, unless the record is gone.
@@ -183,10 +158,7 @@ impl Store {
         if let Some(given) = self.id_of_given.get(&ord) {
             return IdText::Given(given.clone());
         }
-        let second = self
-            .records
-            .get(ord as usize)
-            .map_or(0, |record| record.id_second);
+        let second = self.records.get(ord as usize).map_or(0, |record| record.id_second);
         ids::encode(second, Kind::Record(self.context), ord)
     }
 
@@ -196,10 +168,7 @@ impl Store {
             return Some(*ord);
         }
         let (second, ord) = ids::decode(id, Kind::Record(self.context))?;
-        let found = self
-            .records
-            .get(ord as usize)
-            .is_some_and(|record| record.id_second == second);
+        let found = self.records.get(ord as usize).is_some_and(|record| record.id_second == second);
         (found && !self.id_of_given.contains_key(&ord)).then_some(ord)
     }
 
@@ -208,8 +177,7 @@ impl Store {
         let ord = self.add(record, now);
         self.given_ids.insert(id.to_owned(), ord);
         let escaped = serde_json::Value::from(id).to_string();
-        self.id_of_given
-            .insert(ord, escaped.trim_matches('"').to_owned());
+        self.id_of_given.insert(ord, escaped.trim_matches('"').to_owned());
         ord
     }
 
@@ -232,26 +200,19 @@ impl Store {
 
     fn changed(&mut self, ord: u32, old: Option<Record>, version: Record, now: i64) {
         let key = |record: &Record| (ids::sort_key(record.id_second, ord), record.life);
-        self.by_id
-            .replace(ord, old.as_ref().map(key), Some(key(&version)));
+        self.by_id.replace(ord, old.as_ref().map(key), Some(key(&version)));
         if let Some(listed) = &mut self.listed {
             listed.replace(ord, old.as_ref(), &version);
         }
         if self.context.searchable() {
             self.stale.entry(ord).or_insert(old);
-            self.pending.push_back(Pending {
-                at: now,
-                ord,
-                version,
-            });
+            self.pending.push_back(Pending { at: now, ord, version });
         }
     }
 
     /// Whether a change has become old enough for the index.
     pub(crate) fn is_due(&self, now: i64, lag: i64) -> bool {
-        self.pending
-            .front()
-            .is_some_and(|pending| pending.at.saturating_add(lag) <= now)
+        self.pending.front().is_some_and(|pending| pending.at.saturating_add(lag) <= now)
     }
 
     /// Lets the index take in every change that is older than the lag.
@@ -260,11 +221,7 @@ impl Store {
             let Some(Pending { ord, version, .. }) = self.pending.pop_front() else {
                 return;
             };
-            let old = self
-                .stale
-                .get(&ord)
-                .copied()
-                .unwrap_or_else(|| self.records.get(ord as usize).copied());
+            let old = self.stale.get(&ord).copied().unwrap_or_else(|| self.records.get(ord as usize).copied());
             self.indexed.replace(ord, old.as_ref(), &version);
             if self.records.get(ord as usize) == Some(&version) {
                 self.stale.remove(&ord);
@@ -293,34 +250,12 @@ mod tests {
     #[test]
     fn the_index_follows_after_the_lag() {
         let mut store = Store::new(Context::Message, 1, vec![NEW]);
-        store.put(
-            0,
-            Record {
-                updated: 9_000,
-                rev: 2,
-                ..NEW
-            },
-            9_000,
-        );
-        store.put(
-            0,
-            Record {
-                updated: 9_500,
-                rev: 3,
-                ..NEW
-            },
-            9_500,
-        );
+        store.put(0, Record { updated: 9_000, rev: 2, ..NEW }, 9_000);
+        store.put(0, Record { updated: 9_500, rev: 3, ..NEW }, 9_500);
         store.index_due(9_900, 500);
         assert_eq!(store.get(View::Index, 0).map(|record| record.rev), Some(2));
-        assert_eq!(
-            store.get(View::Primary, 0).map(|record| record.rev),
-            Some(3)
-        );
-        assert_eq!(
-            store.indexed.updated.all.range(0, 9).collect::<Vec<_>>(),
-            [(9_000, 0)]
-        );
+        assert_eq!(store.get(View::Primary, 0).map(|record| record.rev), Some(3));
+        assert_eq!(store.indexed.updated.all.range(0, 9).collect::<Vec<_>>(), [(9_000, 0)]);
         store.index_due(10_000, 500);
         assert_eq!(store.get(View::Index, 0).map(|record| record.rev), Some(3));
         assert!(store.stale.is_empty());
@@ -340,21 +275,9 @@ mod tests {
     #[test]
     fn records_deleted_for_good_leave_every_order() {
         let mut store = Store::new(Context::Customer, 1, vec![NEW]);
-        store.put(
-            0,
-            Record {
-                life: Life::Gone,
-                ..NEW
-            },
-            7_000,
-        );
+        store.put(0, Record { life: Life::Gone, ..NEW }, 7_000);
         store.index_due(7_000, 0);
         assert_eq!(store.get(View::Primary, 0), None);
-        assert_eq!(
-            store.by_id.all.len()
-                + store.indexed.updated.all.len()
-                + store.indexed.created.live.len(),
-            0
-        );
+        assert_eq!(store.by_id.all.len() + store.indexed.updated.all.len() + store.indexed.created.live.len(), 0);
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use arrow::array::{Array, AsArray, RecordBatch, StructArray};
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use chrono::{DateTime, Utc};
 use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::expressions::ColumnName;
 use delta_kernel::scan::{ScanBuilder, StatsOptions};
@@ -38,6 +39,28 @@ impl Snapshot {
             Ok(())
         })?;
         Ok(files)
+    }
+
+    /// The greatest instant of the timestamp column over all live files, as far as the log has their bounds.
+    pub(in crate::lake) async fn newest(&self, column: &str) -> Result<Option<DateTime<Utc>>, LakeError> {
+        let (snapshot, column) = (self.clone(), column.to_owned());
+        blocking(move || snapshot.newest_now(&column)).await
+    }
+
+    fn newest_now(&self, column: &str) -> Result<Option<DateTime<Utc>>, LakeError> {
+        if self.kernel.schema().field(column).is_none() {
+            return Ok(None);
+        }
+        let mut newest = None;
+        self.scan(StatsOptions::struct_columns(vec![ColumnName::new([column])]), |chunk| {
+            let (data, selected) = chunk.into_parts();
+            let batch: RecordBatch = (*ArrowEngineData::try_from_engine_data(data)?).into();
+            let columns = Columns::of(&batch, column)?;
+            let live = (0..batch.num_rows()).filter(|row| selected.get(*row).copied().unwrap_or(true));
+            newest = newest.max(live.filter_map(|row| columns.greatest_instant(row)).max());
+            Ok(())
+        })?;
+        Ok(newest)
     }
 
     /// The log's rows for the files at `paths`, as a removal needs them.
@@ -118,6 +141,13 @@ impl<'a> Columns<'a> {
             min_key: self.bound("minValues", row),
             max_key: self.bound("maxValues", row),
         })
+    }
+
+    fn greatest_instant(&self, row: usize) -> Option<DateTime<Utc>> {
+        let bounds = self.stats?.column_by_name("maxValues")?.as_struct_opt()?;
+        let bound = bounds.column_by_name(self.key)?.as_primitive_opt::<TimestampMicrosecondType>()?;
+        let micros = (bounds.is_valid(row) && bound.is_valid(row)).then(|| bound.value(row))?;
+        DateTime::from_timestamp_micros(micros)
     }
 
     fn bound(&self, which: &str, row: usize) -> Option<String> {

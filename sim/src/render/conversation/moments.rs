@@ -32,9 +32,7 @@ impl Moments {
         let store = world.store(Context::Message);
         let founding = |entry| {
             let limit = world.store(entry).founding;
-            world
-                .entries_of(subject.ord, entry)
-                .filter(move |ord| *ord < limit)
+            world.entries_of(subject.ord, entry).filter(move |ord| *ord < limit)
         };
         let mut marks: Vec<(i64, u32)> = founding(Context::Message)
             .filter_map(|ord| store.version(ord).map(|record| (record.created, ord)))
@@ -42,10 +40,7 @@ impl Moments {
         marks.sort_unstable();
         let inbound = |(_, ord): &&(i64, u32)| is_inbound(store.salt(*ord));
         let outbound = |(_, ord): &&(i64, u32)| !is_inbound(store.salt(*ord));
-        let mark = |(created, ord): &(i64, u32)| Mark {
-            id: store.id(*ord),
-            created: *created,
-        };
+        let mark = |(created, ord): &(i64, u32)| Mark { id: store.id(*ord), created: *created };
         Self {
             messages: marks.len(),
             outbound: marks.iter().filter(outbound).count(),
@@ -59,18 +54,9 @@ impl Moments {
     }
 
     pub(super) fn render(&self, writer: &mut Writer<'_>, subject: &Subject<'_>) {
-        let last = [&self.last_in, &self.last_out]
-            .into_iter()
-            .flatten()
-            .map(|mark| mark.created)
-            .max();
+        let last = [&self.last_in, &self.last_out].into_iter().flatten().map(|mark| mark.created).max();
         writer.time_or_unset("lastMessageAt", last);
-        writer.time_or_unset(
-            "lastReceivedAt",
-            self.last_in
-                .as_ref()
-                .map(|mark| mark.created / SECOND * SECOND),
-        );
+        writer.time_or_unset("lastReceivedAt", self.last_in.as_ref().map(|mark| mark.created / SECOND * SECOND));
         self.inbound(writer, "firstMessageIn", &self.first_in);
         self.outbound(writer, subject, "firstMessageOut", &self.first_out);
         self.inbound(writer, "lastMessageIn", &self.last_in);
@@ -79,10 +65,7 @@ impl Moments {
             (Some(last_in), Some(last_out)) => last_in.created > last_out.created,
             (last_in, _) => last_in.is_some(),
         };
-        for name in [
-            "lastMessageUnrespondedTo",
-            "lastMessageUnrespondedToSinceLastDone",
-        ] {
+        for name in ["lastMessageUnrespondedTo", "lastMessageUnrespondedToSinceLastDone"] {
             match &self.last_in {
                 Some(mark) if waiting => {
                     Self::open(writer, name, mark);
@@ -91,10 +74,7 @@ impl Moments {
                 _ => writer.unset(name),
             }
         }
-        writer.text_or_unset(
-            "lastMessageDirection",
-            last.map(|_| if waiting { "in" } else { "out" }),
-        );
+        writer.text_or_unset("lastMessageDirection", last.map(|_| if waiting { "in" } else { "out" }));
     }
 
     fn open(writer: &mut Writer<'_>, name: &str, mark: &Mark) {
@@ -111,20 +91,11 @@ impl Moments {
         Self::open(writer, name, mark);
         writer.text("channel", self.channel);
         writer.text("directionType", "initial-in");
-        writer.json(
-            "meta",
-            r#"{"from":"jane@example.com","to":[{"email":"help@acme.example"}],"cc":[]}"#,
-        );
+        writer.json("meta", r#"{"from":"jane@example.com","to":[{"email":"help@acme.example"}],"cc":[]}"#);
         writer.close();
     }
 
-    fn outbound(
-        &self,
-        writer: &mut Writer<'_>,
-        subject: &Subject<'_>,
-        name: &str,
-        mark: &Option<Mark>,
-    ) {
+    fn outbound(&self, writer: &mut Writer<'_>, subject: &Subject<'_>, name: &str, mark: &Option<Mark>) {
         let Some(mark) = mark else {
             return writer.unset(name);
         };
@@ -136,22 +107,9 @@ impl Moments {
         writer.close();
     }
 
-    pub(super) fn responses(
-        &self,
-        writer: &mut Writer<'_>,
-        subject: &Subject<'_>,
-        dice: &mut Dice,
-    ) {
-        for name in [
-            "firstResponse",
-            "firstResponseSinceLastDone",
-            "lastResponse",
-        ] {
-            let mark = if name == "lastResponse" {
-                &self.last_out
-            } else {
-                &self.first_out
-            };
+    pub(super) fn responses(&self, writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
+        for name in ["firstResponse", "firstResponseSinceLastDone", "lastResponse"] {
+            let mark = if name == "lastResponse" { &self.last_out } else { &self.first_out };
             match mark {
                 Some(mark) => {
                     let time = mark.created - subject.record.created.min(mark.created);
@@ -166,10 +124,7 @@ impl Moments {
                     writer.close();
                 }
                 None if dice.chance(50) => writer.unset(name),
-                None => writer.json(
-                    name,
-                    r#"{"createdByTeams":[],"assignedTeams":[],"assignedUsers":[]}"#,
-                ),
+                None => writer.json(name, r#"{"createdByTeams":[],"assignedTeams":[],"assignedUsers":[]}"#),
             }
         }
         for name in ["firstDone", "lastDone"] {
@@ -182,10 +137,7 @@ impl Moments {
                 writer.json("messageCountByChannel", r#"{"email":2}"#);
                 writer.close();
             } else {
-                writer.json(
-                    name,
-                    r#"{"createdByTeams":[],"assignedTeams":[],"assignedUsers":[]}"#,
-                );
+                writer.json(name, r#"{"createdByTeams":[],"assignedTeams":[],"assignedUsers":[]}"#);
             }
         }
     }

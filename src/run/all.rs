@@ -1,0 +1,286 @@
+//! A whole run: what must hold before it, all its entities, and what it tells at the end.
+//!
+//! The rule: one entity's failure leaves the others alone; what no entity can do without ends the run,
+//! and whatever is committed by then stays.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use futures::StreamExt;
+
+use super::entity::{Goal, Load, Loaded, Shared};
+use super::error::RunError;
+use super::exit::Exit;
+use super::progress::{EntityProgress, Phase};
+use super::report::{EntityReport, Outcome, Report, Requests, Rows};
+use super::session::{self, Source, World};
+use crate::api::Usage;
+use crate::catalog::Catalog;
+use crate::config::{Config, Pipeline};
+use crate::lake::{Lake, Lease, LeaseError, LeaseTiming, Table, write_views};
+use crate::window::Window;
+
+/// What was asked for.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// What changed since the last run.
+    Run,
+    /// Everything again, from the start.
+    FullRefresh,
+    /// What was updated in `[start, end)`; an open end is what has settled by now.
+    Backfill {
+        /// The first instant.
+        start: DateTime<Utc>,
+        /// The first instant after it.
+        end: Option<DateTime<Utc>>,
+    },
+}
+
+/// What a run has done so far, for whoever watches; shared with the run itself.
+#[derive(Debug)]
+pub struct Watch {
+    /// The entities, in the order of the configuration.
+    pub entities: Vec<EntityProgress>,
+    usage: Mutex<Usage>,
+}
+
+impl Watch {
+    /// A run that has not begun.
+    #[must_use]
+    pub fn new(pipelines: &[Pipeline]) -> Arc<Self> {
+        let entities = pipelines.iter().map(|pipeline| EntityProgress::new(pipeline.entity.clone())).collect();
+        Arc::new(Self { entities, usage: Mutex::new(Usage::default()) })
+    }
+
+    /// Requests so far, and what they wait for.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn tell(&self, usage: Usage) {
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner) = usage;
+    }
+}
+
+/// A run that is set up but has not begun.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// The checked configuration; its pipelines are the ones to load.
+    pub config: &'a Config,
+    /// What exists.
+    pub catalog: &'a Catalog,
+    /// What was asked for.
+    pub command: Command,
+    /// The clock and the chance that it runs under.
+    pub world: &'a World,
+    /// Where it tells what it does.
+    pub watch: Arc<Watch>,
+}
+
+/// How often the watch is told of the client's usage.
+const TELL_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+
+impl Run<'_> {
+    /// Does it.
+    ///
+    /// # Errors
+    /// What keeps it from beginning: the key, the destination, another run. Everything later is in the report.
+    pub async fn execute(&self) -> Result<Report, RunError> {
+        let id = self.world.entropy.unique().to_string();
+        let (started_at, began) = (self.world.clock.now(), self.world.clock.monotonic());
+        let lake = session::lake(self.config, self.world)?;
+        lake.probe().await?;
+        let lease = Lease::acquire(&lake, &format!("run {id}"), LeaseTiming::default()).await.map_err(busy)?;
+        let result = self.with_lease(&id, &lake, &lease).await;
+        lease.release().await;
+        let (exit_code, entities, usage, error) = result?;
+        let command = match self.command {
+            Command::Run | Command::FullRefresh => "run",
+            Command::Backfill { .. } => "backfill",
+        };
+        let seconds = self.world.clock.monotonic().saturating_sub(began).as_secs_f64();
+        Ok(Report {
+            run: id,
+            command,
+            started_at,
+            seconds,
+            exit_code,
+            entities,
+            requests: Requests::from(&usage),
+            error,
+        })
+    }
+
+    async fn with_lease(
+        &self,
+        id: &str,
+        lake: &Lake,
+        lease: &Lease,
+    ) -> Result<(Exit, Vec<EntityReport>, Usage, Option<String>), RunError> {
+        let source = Source::open(self.config, self.world).await?;
+        let ahead = source.time.local_ahead_by();
+        if ahead.num_seconds().abs() > 60 {
+            tracing::warn!(
+                seconds = ahead.num_seconds(),
+                "the local clock is ahead of the source's; the source's is used"
+            );
+        }
+        let until = source.time.settled(self.config.source.settle);
+        let state = session::state(self.config, lake, source.time.clone()).await?;
+        let shared = Shared {
+            run: id,
+            config: self.config,
+            lake,
+            pages: &source.client,
+            state: &state,
+            time: &source.time,
+            until,
+            goal: self.goal(until)?,
+        };
+        let telling = async {
+            loop {
+                self.watch.tell(source.client.usage());
+                self.world.clock.sleep(TELL_EVERY).await;
+            }
+        };
+        let loading = self.load_all(&shared, lease);
+        let (exit, reports, error) = tokio::select! {
+            result = loading => result,
+            () = telling => return Err(RunError::Internal("the progress was told to its end".to_owned())),
+        };
+        let usage = source.client.usage();
+        self.watch.tell(usage.clone());
+        Ok((exit, reports, usage, error))
+    }
+
+    fn goal(&self, until: DateTime<Utc>) -> Result<Goal, RunError> {
+        let future = |start: DateTime<Utc>| {
+            RunError::Usage(format!(
+                "start date {start} is not before {until}, up to which the source can be read by now"
+            ))
+        };
+        match self.command {
+            Command::Run | Command::FullRefresh => {
+                let starts = self.config.pipelines.iter().filter_map(|pipeline| pipeline.start);
+                match starts.chain(self.config.source.start).find(|start| *start >= until) {
+                    Some(start) => Err(future(start)),
+                    None if matches!(self.command, Command::Run) => Ok(Goal::Changes),
+                    None => Ok(Goal::FullRefresh),
+                }
+            }
+            Command::Backfill { start, end } => {
+                // What has not settled yet is left to a later run.
+                let end = end.map_or(until, |end| end.min(until));
+                Window::new(start, end).map(Goal::Backfill).ok_or_else(|| future(start))
+            }
+        }
+    }
+
+    /// Loads every entity, a few at a time, and keeps `views.sql` up to date.
+    async fn load_all(&self, shared: &Shared<'_>, lease: &Lease) -> (Exit, Vec<EntityReport>, Option<String>) {
+        let jobs = self.config.pipelines.iter().zip(&self.watch.entities).enumerate();
+        let loads = futures::stream::iter(jobs)
+            .map(|(at, (pipeline, progress))| async move { (at, self.load(shared, pipeline, progress).await) })
+            .buffer_unordered(self.config.source.concurrency);
+        futures::pin_mut!(loads);
+        let mut reports: Vec<_> = self.config.pipelines.iter().map(not_loaded).collect();
+        let (mut exit, mut stopped) = (Exit::Ok, None);
+        while let Some((at, (report, table, failure))) = loads.next().await {
+            if let Some(slot) = reports.get_mut(at) {
+                *slot = report;
+            }
+            if table.is_some()
+                && let Err(error) = views(shared.lake).await
+            {
+                tracing::warn!(%error, "views.sql was not written; the tables themselves are complete");
+            }
+            exit = match (exit, failure) {
+                (exit, None) => exit,
+                (_, Some((fatal, Some(told)))) => {
+                    stopped = Some(told);
+                    fatal
+                }
+                (Exit::Ok, Some((own, None))) => own,
+                (_, Some((_, None))) => Exit::Partial,
+            };
+            if stopped.is_none() && lease.is_lost() {
+                stopped = Some(
+                    "another run took over, because no heartbeat of this one came through for two minutes".to_owned(),
+                );
+                exit = Exit::Busy;
+            }
+            if stopped.is_some() {
+                break;
+            }
+        }
+        (exit, reports, stopped)
+    }
+
+    /// Loads one entity; a failure comes with its exit code, and with a text when it ends the run.
+    async fn load(
+        &self,
+        shared: &Shared<'_>,
+        pipeline: &Pipeline,
+        progress: &EntityProgress,
+    ) -> (EntityReport, Option<Table>, Option<(Exit, Option<String>)>) {
+        let Some(entity) = self.catalog.get(pipeline.entity.as_str()) else {
+            return (not_loaded(pipeline), None, Some((Exit::Internal, None)));
+        };
+        progress.enter(Phase::Loading);
+        let loaded = Load { shared, entity, pipeline, progress }.run().await;
+        let (report, table, error) = match loaded {
+            Ok(Loaded { report, table, error }) => (report, table, error),
+            Err(error) => {
+                let failed =
+                    EntityReport { outcome: Outcome::Failed, error: Some(error.to_string()), ..not_loaded(pipeline) };
+                (failed, None, Some(error))
+            }
+        };
+        progress.enter(if error.is_some() { Phase::Failed } else { Phase::Done });
+        let failure = error.map(|error| {
+            tracing::error!(entity = %pipeline.entity, %error, "failed");
+            match error.ends_run() {
+                Some(exit) => (exit, Some(error.to_string())),
+                None => (error.exit(), None),
+            }
+        });
+        (report, table, failure)
+    }
+}
+
+/// Rewrites `views.sql` for all tables of the lake, those of earlier runs included.
+///
+/// # Errors
+/// The destination cannot be read or written.
+pub async fn views(lake: &Lake) -> Result<(), RunError> {
+    let mut tables = Vec::new();
+    for name in lake.tables().await? {
+        tables.extend(lake.table(&name).await?);
+    }
+    Ok(write_views(lake, &tables).await?)
+}
+
+fn not_loaded(pipeline: &Pipeline) -> EntityReport {
+    EntityReport {
+        entity: pipeline.entity.clone(),
+        mode: pipeline.mode,
+        outcome: Outcome::Stopped,
+        window: None,
+        rows: Rows::default(),
+        requests: 0,
+        bytes: 0,
+        commits: 0,
+        version: None,
+        cursor: None,
+        problems: std::collections::BTreeMap::new(),
+        error: None,
+    }
+}
+
+fn busy(error: LeaseError) -> RunError {
+    match error {
+        LeaseError::HeldBy { .. } => RunError::Busy(error.to_string()),
+        LeaseError::Lake(error) => RunError::Lake(error),
+    }
+}

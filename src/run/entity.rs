@@ -1,0 +1,270 @@
+//! One entity of a run, from its plan to its last commit.
+//!
+//! The rule: reading goes ahead of committing by a bounded number of pages, and steps are taken in
+//! the order of the plan, so that the cursor never passes what is not committed.
+
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+
+use super::error::EntityError;
+use super::loader::{Loader, Progress};
+use super::progress::{Counted, EntityProgress};
+use super::report::{EntityReport, Outcome, problems};
+use super::server_time::ServerTime;
+use super::state::StateKeeper;
+use super::tables::{TableHome, backfill_id, cursor_id};
+use crate::api::{Pages, Record};
+use crate::catalog::{Access, Entity};
+use crate::config::{Config, Pipeline};
+use crate::extract::{self, Known, LookBack, Place, Plan, Step, Walk};
+use crate::lake::{CommitNote, Lake, Table};
+use crate::table::TableSchema;
+use crate::window::{Window, text};
+
+/// Pages that may wait to be converted.
+const PAGES_AHEAD: usize = 4;
+/// How often history is planned anew because the boundary of search had moved on.
+const MOST_PLANS: u32 = 20;
+
+/// What is asked of an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goal {
+    /// What changed since the last run.
+    Changes,
+    /// Everything again, from the start.
+    FullRefresh,
+    /// What was updated in this window, apart from the cursor.
+    Backfill(Window),
+}
+
+/// What all entities of a run share.
+#[derive(Debug)]
+pub(super) struct Shared<'a> {
+    pub(super) run: &'a str,
+    pub(super) config: &'a Config,
+    pub(super) lake: &'a Lake,
+    pub(super) pages: &'a dyn Pages,
+    pub(super) state: &'a StateKeeper,
+    pub(super) time: &'a ServerTime,
+    /// Everything updated before this instant has settled at the source.
+    pub(super) until: DateTime<Utc>,
+    pub(super) goal: Goal,
+}
+
+/// One entity of a run.
+pub(super) struct Load<'a> {
+    pub(super) shared: &'a Shared<'a>,
+    pub(super) entity: &'a Entity,
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) progress: &'a EntityProgress,
+}
+
+/// What a plan begins from.
+struct Begin {
+    window: Option<Window>,
+    rescan: bool,
+    start: Option<DateTime<Utc>>,
+}
+
+/// How a load ended, as far as it got.
+pub(super) struct Loaded {
+    pub(super) report: EntityReport,
+    pub(super) table: Option<Table>,
+    pub(super) error: Option<EntityError>,
+}
+
+/// Records on their way from the walk to the table.
+struct Parcel {
+    records: Vec<Record>,
+    reached: DateTime<Utc>,
+}
+
+impl Load<'_> {
+    /// Reads and commits; failing is part of the report.
+    pub(super) async fn run(&self) -> Result<Loaded, EntityError> {
+        let name = self.entity.name.as_str();
+        let schema = TableSchema::new(self.entity);
+        let home = TableHome::find(self.shared.lake, name).await?;
+        let begin = self.begin(&home).await?;
+        let mut loader = Loader::new(home, &schema, self.pipeline, self.note(begin.window));
+        let result = self.load(&mut loader, &schema, &begin).await;
+        let cursor = self.shared.state.cursor(name);
+        let report = EntityReport {
+            entity: self.entity.name.clone(),
+            mode: self.pipeline.mode,
+            outcome: if result.is_ok() { Outcome::Complete } else { Outcome::Failed },
+            window: begin.window,
+            rows: loader.rows,
+            requests: self.progress.moment().requests,
+            bytes: self.progress.moment().bytes,
+            commits: loader.commits,
+            version: loader.home.table().map(Table::version),
+            cursor,
+            problems: problems(&loader.problems),
+            error: result.as_ref().err().map(ToString::to_string),
+        };
+        Ok(Loaded { report, table: loader.home.table().cloned(), error: result.err() })
+    }
+
+    async fn load(&self, loader: &mut Loader, schema: &TableSchema, begin: &Begin) -> Result<(), EntityError> {
+        if let Some(window) = begin.window {
+            self.progress.reading(window);
+            self.read_window(loader, window, begin.start).await?;
+        }
+        loader.home.open_or_create(schema).await?;
+        let rows = loader.home.rows().await?;
+        self.shared.state.ran(self.entity.name.as_str(), begin.rescan, rows).await;
+        Ok(())
+    }
+
+    /// The window to read, from what is known of the table.
+    async fn begin(&self, home: &TableHome) -> Result<Begin, EntityError> {
+        let source = &self.shared.config.source;
+        let start = self.pipeline.start.or(source.start);
+        let until = self.shared.until;
+        let name = self.entity.name.as_str();
+        if matches!(self.entity.access, Access::Lists { .. }) {
+            return Ok(Begin { window: Window::new(DateTime::UNIX_EPOCH, until), rescan: false, start });
+        }
+        match self.shared.goal {
+            Goal::Backfill(window) => {
+                let done = home.committed(&backfill_id(&window)).await?;
+                let done = done.max(self.shared.state.backfilled(name, &window).filter(|_| home.table().is_some()));
+                let window = done.map_or(Some(window), |done| window.since(done));
+                Ok(Begin { window, rescan: false, start: None })
+            }
+            Goal::FullRefresh => Ok(Begin {
+                window: extract::run_window(Known::default(), start, LookBack::Overlap(source.overlap), until),
+                rescan: true,
+                start,
+            }),
+            Goal::Changes => {
+                let known = self.known(home).await?;
+                let rescan = self.shared.state.rescan_is_due(name, source.rescan.every);
+                let look_back = if rescan && known.cursor.is_some() {
+                    LookBack::Rescan(source.rescan.reach.max(source.overlap))
+                } else {
+                    LookBack::Overlap(source.overlap)
+                };
+                Ok(Begin { window: extract::run_window(known, start, look_back, until), rescan, start })
+            }
+        }
+    }
+
+    /// What the table's log and the state file know together; without a table, nothing is known.
+    async fn known(&self, home: &TableHome) -> Result<Known, EntityError> {
+        if home.table().is_none() {
+            return Ok(Known::default());
+        }
+        let name = self.entity.name.as_str();
+        let cursor = home.committed(&cursor_id()).await?.max(self.shared.state.cursor(name));
+        let start = home.start().await?.or_else(|| self.shared.state.start(name)).unwrap_or(DateTime::UNIX_EPOCH);
+        let newest = home.newest("updated_at").await?;
+        Ok(Known { cursor, newest, start: cursor.map(|_| start) })
+    }
+
+    async fn read_window(
+        &self,
+        loader: &mut Loader,
+        window: Window,
+        start: Option<DateTime<Utc>>,
+    ) -> Result<(), EntityError> {
+        let mut window = window;
+        for _ in 0..MOST_PLANS {
+            let now = self.shared.time.now();
+            let plan = extract::plan(&self.entity.access, window, now);
+            match self.follow(loader, &plan, start).await? {
+                None => return Ok(()),
+                Some(left) => window = left,
+            }
+        }
+        Err(EntityError::Overtaken(self.entity.name.clone()))
+    }
+
+    /// Takes the steps of a plan; gives back what is left of the window when the plan no longer holds.
+    async fn follow(
+        &self,
+        loader: &mut Loader,
+        plan: &Plan,
+        start: Option<DateTime<Utc>>,
+    ) -> Result<Option<Window>, EntityError> {
+        for (at, step) in plan.steps.iter().enumerate() {
+            self.take(loader, step, start).await?;
+            let history = matches!(step.place, Place::Archive | Place::List);
+            let rest = plan.steps.get(at + 1);
+            if history && rest.is_some() && !plan.holds_at(self.shared.time.now()) {
+                return Ok(rest.and_then(|rest| Window::new(rest.window.from(), self.end(plan))));
+            }
+        }
+        Ok(None)
+    }
+
+    fn end(&self, plan: &Plan) -> DateTime<Utc> {
+        plan.steps.iter().map(|step| step.window.until()).max().unwrap_or(self.shared.until)
+    }
+
+    /// Reads one step to its end, committing on the way.
+    async fn take(&self, loader: &mut Loader, step: &Step, start: Option<DateTime<Utc>>) -> Result<(), EntityError> {
+        let pages = Counted { pages: self.shared.pages, progress: self.progress };
+        let (sender, mut receiver) = mpsc::channel::<Parcel>(PAGES_AHEAD);
+        let read = async move {
+            let mut walk = Walk::begin(&self.entity.access, step)?;
+            while let Some(read) = walk.next(&pages).await? {
+                let parcel = Parcel { records: read.records, reached: read.reached };
+                if sender.send(parcel).await.is_err() {
+                    break;
+                }
+            }
+            Ok::<_, EntityError>(())
+        };
+        let moves_cursor = step.progress == extract::Progress::Cursor;
+        let write = async {
+            let mut reached = step.window.from();
+            while let Some(parcel) = receiver.recv().await {
+                loader.take(parcel.records, self.shared.time.now()).await?;
+                reached = parcel.reached;
+                self.progress.reached(reached);
+                if loader.is_full() {
+                    self.flush(loader, moves_cursor.then_some(reached), start).await?;
+                }
+            }
+            Ok::<_, EntityError>(reached)
+        };
+        let ((), reached) = tokio::try_join!(read, write)?;
+        self.flush(loader, moves_cursor.then_some(reached), start).await
+    }
+
+    /// Commits what was collected and then tells the state file, which may lag but never lead.
+    async fn flush(
+        &self,
+        loader: &mut Loader,
+        reached: Option<DateTime<Utc>>,
+        start: Option<DateTime<Utc>>,
+    ) -> Result<(), EntityError> {
+        let reached = reached.map(|reached| reached.min(self.shared.until));
+        let (id, start) = match self.shared.goal {
+            Goal::Backfill(window) => (backfill_id(&window), None),
+            Goal::Changes | Goal::FullRefresh => (cursor_id(), Some(start.unwrap_or(DateTime::UNIX_EPOCH))),
+        };
+        let progress = reached.map(|reached| Progress { id, reached, start });
+        loader.flush(progress.as_ref()).await?;
+        let Some(reached) = reached else { return Ok(()) };
+        let name = self.entity.name.as_str();
+        match self.shared.goal {
+            Goal::Backfill(window) => self.shared.state.backfill_reached(name, &window, reached).await,
+            Goal::Changes | Goal::FullRefresh => self.shared.state.reached(name, reached, start).await,
+        }
+        Ok(())
+    }
+
+    fn note(&self, window: Option<Window>) -> CommitNote {
+        let mut note = CommitNote::default();
+        note.facts.insert("run".to_owned(), self.shared.run.to_owned());
+        note.facts.insert("mode".to_owned(), self.pipeline.mode.to_string());
+        if let Some(window) = window {
+            note.facts.insert("from".to_owned(), text(window.from()));
+            note.facts.insert("until".to_owned(), text(window.until()));
+        }
+        note
+    }
+}

@@ -1,0 +1,145 @@
+//! Why an entity, or a whole run, could not be completed.
+//!
+//! The rule: what concerns one entity fails that entity; only what no entity can do without (the key,
+//! the destination, the lease) ends the run.
+
+use thiserror::Error;
+
+use super::exit::Exit;
+use crate::api::{ApiError, InvalidOrigin, SetupError};
+use crate::catalog::{CatalogError, EntityName};
+use crate::config::ConfigError;
+use crate::extract::WalkError;
+use crate::lake::LakeError;
+use crate::table::{ConvertError, TableError};
+
+/// Why one entity could not be completed. What it had committed stays.
+#[derive(Debug, Error)]
+pub enum EntityError {
+    /// It could not be read to its end.
+    #[error("{0}")]
+    Walk(#[from] WalkError),
+    /// Its table could not be read or written.
+    #[error("{0}")]
+    Lake(#[from] LakeError),
+    /// A record could not become a row.
+    #[error("{0}")]
+    Convert(#[from] ConvertError),
+    /// Its rows could not be merged.
+    #[error("table {table}: {error}")]
+    Table {
+        /// The table.
+        table: EntityName,
+        /// Why.
+        error: TableError,
+    },
+    /// Records have no primary key, so that they would be lost.
+    #[error(
+        "{entity}: {count} records have no usable {key}, so that they have no place in the table; nothing after the last commit was kept"
+    )]
+    WithoutKey {
+        /// The entity.
+        entity: EntityName,
+        /// How many.
+        count: usize,
+        /// The key.
+        key: String,
+    },
+    /// Other writers were faster each time.
+    #[error("table {0}: other writers committed first {1} times in a row; the next run tries again")]
+    Crowded(EntityName, u32),
+    /// The boundary of search passed the zone each time history was read.
+    #[error(
+        "{0}: its history takes longer to read than search and archive overlap; the next run goes on from the last commit"
+    )]
+    Overtaken(EntityName),
+    /// A task of ours broke off.
+    #[error("{0}: a task ended before its work was done; this is an error of kustlake, please report it")]
+    Broken(EntityName),
+}
+
+/// What ends a run as a whole.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The configuration cannot be used.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// What was asked for on the command line cannot be done.
+    #[error("{0}")]
+    Usage(String),
+    /// The catalogue cannot be used.
+    #[error("{0}")]
+    Catalog(#[from] CatalogError),
+    /// The source cannot be asked.
+    #[error("{0}")]
+    Source(#[from] ApiError),
+    /// The client cannot be set up.
+    #[error("{0}")]
+    Setup(#[from] SetupError),
+    /// The base URL is none.
+    #[error("{0}")]
+    Origin(#[from] InvalidOrigin),
+    /// The destination cannot be used.
+    #[error("{0}")]
+    Lake(#[from] LakeError),
+    /// Another run is active.
+    #[error("{0}")]
+    Busy(String),
+    /// An error of ours.
+    #[error("{0}; this is an error of kustlake, please report it")]
+    Internal(String),
+}
+
+impl RunError {
+    /// What the process tells its caller.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_) | Self::Usage(_) | Self::Catalog(_) | Self::Origin(_) => Exit::Usage,
+            Self::Source(error) => api_exit(error),
+            Self::Lake(error) => lake_exit(error),
+            Self::Busy(_) => Exit::Busy,
+            Self::Setup(_) | Self::Internal(_) => Exit::Internal,
+        }
+    }
+}
+
+impl EntityError {
+    /// The exit code of a run that this error ends, when it concerns more than this entity.
+    #[must_use]
+    pub fn ends_run(&self) -> Option<Exit> {
+        let exit = match self {
+            Self::Walk(WalkError::Api(error)) => api_exit(error),
+            Self::Lake(error) => lake_exit(error),
+            _ => Exit::Partial,
+        };
+        matches!(exit, Exit::Authentication | Exit::Destination).then_some(exit)
+    }
+
+    /// The exit code that this error calls for by itself.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Walk(WalkError::Api(error)) => api_exit(error),
+            Self::Lake(error) => lake_exit(error),
+            Self::Broken(_) => Exit::Internal,
+            _ => Exit::Partial,
+        }
+    }
+}
+
+const fn api_exit(error: &ApiError) -> Exit {
+    match error {
+        ApiError::Unauthorized(_) => Exit::Authentication,
+        _ => Exit::Partial,
+    }
+}
+
+const fn lake_exit(error: &LakeError) -> Exit {
+    match error {
+        LakeError::Unusable { .. } => Exit::Destination,
+        LakeError::Newer { .. } => Exit::Usage,
+        LakeError::Damaged { .. } => Exit::Partial,
+        LakeError::Internal(_) => Exit::Internal,
+    }
+}

@@ -1,0 +1,147 @@
+//! Which incoming rows a stored file holds already, found without reading more of it than its keys.
+
+use std::ops::Range;
+
+use arrow::array::{Array, AsArray, RecordBatch, StringArray, UInt64Array};
+use arrow::compute::take_record_batch;
+use futures::TryStreamExt;
+
+use crate::lake::{DataFile, KeyRange, LakeError, Read, Table};
+
+/// The rows that a file and the incoming rows have in common.
+#[derive(Debug, Default)]
+pub(super) struct Matches {
+    /// Numbers of the file's rows, ascending.
+    pub(super) stored: Vec<u64>,
+    /// Numbers of the incoming rows, ascending and in the same order.
+    pub(super) incoming: Vec<u64>,
+}
+
+/// Finds the keys of `incoming`, which is sorted, in `file`.
+///
+/// Only the key columns are read, and of them only the pages whose bounds can hold an incoming key.
+pub(super) async fn matches(
+    table: &Table,
+    file: &DataFile,
+    key: &[String],
+    incoming: &RecordBatch,
+) -> Result<Matches, LakeError> {
+    let Some(first) = key.first() else { return Ok(Matches::default()) };
+    let wanted = Keys::of(incoming, key);
+    let ranges: Vec<_> = table.key_ranges(file, first).await?.into_iter().filter(|range| wanted.touch(range)).collect();
+    let mut rows = ranges.iter().flat_map(|range| range.rows.clone());
+    let selected = joined(&ranges);
+    if selected.is_empty() {
+        return Ok(Matches::default());
+    }
+    let read = Read { columns: Some(key.to_vec()), rows: Some(selected), batch_size: 8192 };
+    let mut batches = table.read(file, read).await?;
+    let (mut matches, mut at) = (Matches::default(), 0);
+    while let Some(batch) = batches.try_next().await? {
+        let stored = Keys::of(&batch, key);
+        for row in 0..batch.num_rows() {
+            let Some(number) = rows.next() else { break };
+            while at < incoming.num_rows() && wanted.row(at) < stored.row(row) {
+                at += 1;
+            }
+            if at < incoming.num_rows() && wanted.row(at) == stored.row(row) {
+                matches.stored.push(number);
+                matches.incoming.push(at as u64);
+            }
+        }
+    }
+    Ok(matches)
+}
+
+/// The incoming rows with these numbers.
+pub(super) fn rows(incoming: &RecordBatch, numbers: &[u64]) -> Result<RecordBatch, arrow::error::ArrowError> {
+    take_record_batch(incoming, &UInt64Array::from(numbers.to_vec()))
+}
+
+/// Single rows as the ranges that a file is read by.
+pub(super) fn ranges(rows: &[u64]) -> Vec<Range<u64>> {
+    let mut ranges: Vec<Range<u64>> = Vec::new();
+    for row in rows {
+        match ranges.last_mut() {
+            Some(last) if last.end == *row => last.end += 1,
+            _ => ranges.push(*row..row + 1),
+        }
+    }
+    ranges
+}
+
+fn joined(parts: &[KeyRange]) -> Vec<Range<u64>> {
+    let mut ranges: Vec<Range<u64>> = Vec::new();
+    for part in parts {
+        match ranges.last_mut() {
+            Some(last) if last.end == part.rows.start => last.end = part.rows.end,
+            _ => ranges.push(part.rows.clone()),
+        }
+    }
+    ranges
+}
+
+/// The key columns of a batch; each is text in every table.
+struct Keys<'a>(Vec<&'a StringArray>);
+
+impl<'a> Keys<'a> {
+    fn of(batch: &'a RecordBatch, key: &[String]) -> Self {
+        let columns = key.iter().filter_map(|name| batch.column_by_name(name)?.as_string_opt::<i32>());
+        Self(columns.collect())
+    }
+
+    fn row(&self, row: usize) -> impl PartialOrd + PartialEq + '_ {
+        Row { keys: self, row }
+    }
+
+    /// Whether a range of a file can hold any of these sorted keys, judged by the first key column.
+    fn touch(&self, range: &KeyRange) -> bool {
+        let Some(column) = self.0.first() else { return true };
+        let Some(min) = range.min.as_deref() else { return true };
+        let at = partition(column, |key| key < min);
+        at < column.len() && range.max.as_deref().is_none_or(|max| column.value(at) <= max)
+    }
+}
+
+fn partition(column: &StringArray, before: impl Fn(&str) -> bool) -> usize {
+    let (mut low, mut high) = (0, column.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if before(column.value(middle)) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+struct Row<'a> {
+    keys: &'a Keys<'a>,
+    row: usize,
+}
+
+impl Row<'_> {
+    fn parts(&self) -> impl Iterator<Item = &str> {
+        self.keys.0.iter().map(|column| column.value(self.row))
+    }
+}
+
+impl PartialEq for Row<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts().eq(other.parts())
+    }
+}
+
+impl PartialOrd for Row<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        self.parts().partial_cmp(other.parts())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_next_to_each_other_are_read_as_one_range() {
+        assert_eq!(ranges(&[]), []);
+        assert_eq!(ranges(&[3, 4, 5, 9, 11, 12]), [3..6, 9..10, 11..13]);
+    }
+}

@@ -1,0 +1,31 @@
+//! How a run is conducted: the only module that knows all the others.
+//!
+//! The rule: a cursor moves only with, or after, the commit of every row that it covers. One record's
+//! way: [`entity`](self) plans and walks, the loader converts and collects, the upsert decides which
+//! files change, and one Delta commit makes rows and cursor visible together.
+
+mod all;
+mod entity;
+mod error;
+mod exit;
+mod loader;
+mod matching;
+mod output;
+mod progress;
+mod replace;
+mod report;
+mod server_time;
+mod session;
+mod state;
+mod tables;
+mod upsert;
+
+pub use all::{Command, Run, Watch, views};
+pub use entity::Goal;
+pub use error::{EntityError, RunError};
+pub use exit::Exit;
+pub use progress::{EntityProgress, Moment, Phase};
+pub use report::{EntityReport, Outcome, Report, Requests, Rows};
+pub use server_time::ServerTime;
+pub use session::{Source, World, lake, state};
+pub use state::StateKeeper;

@@ -1,0 +1,70 @@
+//! The data files that one change adds.
+//!
+//! The rule: a file never outgrows [`FILE_SIZE`] by more than a batch, and what is not finished is removed.
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::FieldRef;
+
+use super::error::EntityError;
+use crate::lake::{DataFileWriter, Table, WrittenFile};
+use crate::table::RowOrder;
+
+/// Files grow to about this size; larger ones make an update more expensive, smaller ones a scan.
+const FILE_SIZE: u64 = 128 * 1024 * 1024;
+/// Rows that are handed to a writer at once.
+const WRITE_ROWS: usize = 16_384;
+
+/// Files under way for one table.
+#[derive(Debug)]
+pub(super) struct Output<'a> {
+    table: &'a Table,
+    add_columns: Vec<FieldRef>,
+    key: Vec<&'a str>,
+    open: Option<DataFileWriter>,
+    done: Vec<WrittenFile>,
+}
+
+impl<'a> Output<'a> {
+    pub(super) fn new(table: &'a Table, add_columns: Vec<FieldRef>, order: &'a RowOrder) -> Self {
+        let key = order.key.iter().map(String::as_str).collect();
+        Self { table, add_columns, key, open: None, done: Vec::new() }
+    }
+
+    /// Appends rows that continue the sorted rows of the present file.
+    pub(super) async fn write_all(&mut self, batches: Vec<RecordBatch>) -> Result<(), EntityError> {
+        for batch in batches {
+            for from in (0..batch.num_rows()).step_by(WRITE_ROWS) {
+                self.write(&batch.slice(from, WRITE_ROWS.min(batch.num_rows() - from))).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, batch: &RecordBatch) -> Result<(), EntityError> {
+        let mut file = match self.open.take() {
+            Some(file) => file,
+            None => self.table.writer(&self.add_columns, &self.key)?,
+        };
+        if let Err(error) = file.write(batch).await {
+            file.abort().await;
+            return Err(error.into());
+        }
+        let full = file.bytes_written() >= FILE_SIZE;
+        self.open = Some(file);
+        if full { self.end_file().await } else { Ok(()) }
+    }
+
+    /// Completes the present file: what comes next may have smaller keys.
+    pub(super) async fn end_file(&mut self) -> Result<(), EntityError> {
+        if let Some(file) = self.open.take() {
+            self.done.extend(file.finish().await?);
+        }
+        Ok(())
+    }
+
+    /// Completes all files.
+    pub(super) async fn finish(mut self) -> Result<Vec<WrittenFile>, EntityError> {
+        self.end_file().await?;
+        Ok(self.done)
+    }
+}

@@ -1,0 +1,133 @@
+//! What a run did, as data: the closing table, the closing JSON and the `status` command show it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::exit::Exit;
+use crate::api::Usage;
+use crate::catalog::{EntityName, Mode};
+use crate::table::Problems;
+use crate::window::{Window, text};
+
+/// What a run did.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Unique name of the run; it stands in every commit that the run made.
+    pub run: String,
+    /// `run` or `backfill`.
+    pub command: &'static str,
+    /// When it began, by the local clock.
+    pub started_at: DateTime<Utc>,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// What the process tells its caller.
+    pub exit_code: Exit,
+    /// Each entity, in the order of the configuration.
+    pub entities: Vec<EntityReport>,
+    /// Requests sent, retries included.
+    pub requests: Requests,
+    /// Why the run ended early, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Requests of a run and what they cost.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Requests {
+    /// All requests, searches included.
+    pub total: u64,
+    /// Searches.
+    pub search: u64,
+    /// Requests that had to be repeated.
+    pub retried: u64,
+    /// Answers that said "too many requests".
+    pub throttled: u64,
+    /// Seconds spent waiting for the budget, summed over all requests.
+    pub waited_seconds: f64,
+    /// Bytes of JSON received.
+    pub bytes: u64,
+}
+
+impl From<&Usage> for Requests {
+    fn from(usage: &Usage) -> Self {
+        Self {
+            total: usage.requests,
+            search: usage.searches,
+            retried: usage.retries,
+            throttled: usage.throttled,
+            waited_seconds: usage.waited.as_secs_f64(),
+            bytes: usage.bytes,
+        }
+    }
+}
+
+/// How an entity ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Everything of its window is committed.
+    Complete,
+    /// It failed; what was committed stays.
+    Failed,
+    /// The run ended before it was complete; what was committed stays.
+    Stopped,
+}
+
+/// What a run did for one entity.
+#[derive(Debug, Clone, Serialize)]
+pub struct EntityReport {
+    /// Which.
+    pub entity: EntityName,
+    /// Its mode.
+    pub mode: Mode,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was read, `[from, until)`.
+    #[serde(serialize_with = "window")]
+    pub window: Option<Window>,
+    /// Rows.
+    #[serde(flatten)]
+    pub rows: Rows,
+    /// Requests answered.
+    pub requests: u64,
+    /// Bytes of JSON received.
+    pub bytes: u64,
+    /// Commits made.
+    pub commits: u64,
+    /// Version of the table afterwards.
+    pub version: Option<u64>,
+    /// Everything updated before it is committed.
+    pub cursor: Option<DateTime<Utc>>,
+    /// Values that did not fit their column and stand in `_extra`, by column and kind.
+    pub problems: BTreeMap<String, u64>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What became of the records that were read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Rows {
+    /// Records read, repeats included.
+    pub read: u64,
+    /// New rows.
+    pub inserted: u64,
+    /// Rows that changed.
+    pub updated: u64,
+    /// Rows that were removed or marked as deleted.
+    pub deleted: u64,
+    /// Records that the table held already.
+    pub unchanged: u64,
+}
+
+/// Problems under names that people read: `preview: masked (object)`.
+pub(super) fn problems(problems: &Problems) -> BTreeMap<String, u64> {
+    let name = |misfit: &crate::table::Misfit| format!("{}: {} ({})", misfit.column, misfit.mismatch, misfit.found);
+    problems.misfits.iter().map(|(misfit, count)| (name(misfit), *count)).collect()
+}
+
+fn window<S: serde::Serializer>(window: &Option<Window>, serializer: S) -> Result<S::Ok, S::Error> {
+    window.map(|window| [text(window.from()), text(window.until())]).serialize(serializer)
+}

@@ -1,0 +1,53 @@
+//! The time at the source.
+//!
+//! The rule: cursors follow the server's clock, told by its `Date` header once a run and carried on by our
+//! monotonic clock, so that a wrong or jumping local clock moves nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::clock::Clock;
+
+/// The server's clock as far as we know it.
+#[derive(Debug, Clone)]
+pub struct ServerTime {
+    told: DateTime<Utc>,
+    told_at: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl ServerTime {
+    /// The server has just told this time; without it, the local clock must do.
+    #[must_use]
+    pub fn told(told: Option<DateTime<Utc>>, clock: Arc<dyn Clock>) -> Self {
+        let local = clock.now();
+        if told.is_none() {
+            tracing::warn!("the source tells no time; going by the local clock");
+        }
+        Self { told: told.unwrap_or(local), told_at: clock.monotonic(), clock }
+    }
+
+    /// The time at the source, now.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        let passed = self.clock.monotonic().saturating_sub(self.told_at);
+        let passed = TimeDelta::from_std(passed).unwrap_or(TimeDelta::MAX);
+        self.told.checked_add_signed(passed).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// How far the local clock is ahead of the server's.
+    #[must_use]
+    pub fn local_ahead_by(&self) -> TimeDelta {
+        self.clock.now() - self.now()
+    }
+
+    /// What was updated before this instant has settled in the index; whole seconds, since `Date` knows no finer ones.
+    #[must_use]
+    pub fn settled(&self, settle: Duration) -> DateTime<Utc> {
+        let settle = TimeDelta::from_std(settle).unwrap_or(TimeDelta::MAX);
+        let settled = self.now().checked_sub_signed(settle).unwrap_or(DateTime::UNIX_EPOCH);
+        crate::window::Precision::Second.floor(settled)
+    }
+}

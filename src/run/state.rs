@@ -1,0 +1,118 @@
+//! The state file during a run: read once, written after each commit that it describes.
+//!
+//! The rule: the state may lag behind the tables, never lead them. So a state that cannot be written
+//! is a warning, and one that was lost or damaged is rebuilt from what the tables know.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::server_time::ServerTime;
+use crate::lake::{BackfillState, EntityState, Loaded, State, StateError, StateFile};
+use crate::window::Window;
+
+/// The state of a run.
+#[derive(Debug)]
+pub struct StateKeeper {
+    known: Mutex<State>,
+    file: tokio::sync::Mutex<StateFile>,
+    time: ServerTime,
+}
+
+impl StateKeeper {
+    /// Reads the state file; one that is absent or damaged begins anew.
+    ///
+    /// # Errors
+    /// A state of a newer version, or storage that cannot be read.
+    pub async fn open(mut file: StateFile, time: ServerTime) -> Result<Self, StateError> {
+        let state = match file.load().await? {
+            Loaded::Found(state) => state,
+            Loaded::Absent => State::default(),
+            Loaded::Damaged(reason) => {
+                tracing::warn!(%reason, "the state file is damaged; it is rebuilt from the tables");
+                State::default()
+            }
+        };
+        Ok(Self { known: Mutex::new(state), file: tokio::sync::Mutex::new(file), time })
+    }
+
+    /// What is known of an entity.
+    #[must_use]
+    pub fn entity(&self, entity: &str) -> Option<EntityState> {
+        self.lock().entities.get(entity).cloned()
+    }
+
+    pub(super) fn cursor(&self, entity: &str) -> Option<DateTime<Utc>> {
+        self.entity(entity)?.cursor
+    }
+
+    pub(super) fn start(&self, entity: &str) -> Option<DateTime<Utc>> {
+        self.entity(entity)?.start
+    }
+
+    pub(super) fn rescan_is_due(&self, entity: &str, every: Duration) -> bool {
+        let last = self.entity(entity).and_then(|entity| entity.last_rescan);
+        last.is_none_or(|last| (self.time.now() - last).to_std().is_ok_and(|passed| passed >= every))
+    }
+
+    pub(super) fn backfilled(&self, entity: &str, window: &Window) -> Option<DateTime<Utc>> {
+        self.lock().backfills.get(&backfill_name(entity, window))?.done_until
+    }
+
+    pub(super) async fn reached(&self, entity: &str, cursor: DateTime<Utc>, start: Option<DateTime<Utc>>) {
+        self.change(entity, |state| {
+            state.cursor = state.cursor.max(Some(cursor));
+            state.start = start.filter(|start| *start > DateTime::UNIX_EPOCH);
+        });
+        self.save().await;
+    }
+
+    pub(super) async fn backfill_reached(&self, entity: &str, window: &Window, reached: DateTime<Utc>) {
+        let mut known = self.lock();
+        let backfill = known.backfills.entry(backfill_name(entity, window)).or_insert_with(|| BackfillState {
+            from: Some(window.from()),
+            until: Some(window.until()),
+            ..BackfillState::default()
+        });
+        backfill.done_until = backfill.done_until.max(Some(reached));
+        drop(known);
+        self.save().await;
+    }
+
+    pub(super) async fn ran(&self, entity: &str, rescan: bool, rows: Option<u64>) {
+        let now = self.time.now();
+        self.change(entity, |state| {
+            state.last_run = Some(now);
+            state.rows = rows.or(state.rows);
+            if rescan {
+                state.last_rescan = Some(now);
+            }
+        });
+        self.save().await;
+    }
+
+    fn change(&self, entity: &str, change: impl FnOnce(&mut EntityState)) {
+        change(self.lock().entities.entry(entity.to_owned()).or_default());
+    }
+
+    async fn save(&self) {
+        let mut file = self.file.lock().await;
+        let state = self.lock().clone();
+        match file.save(&state).await {
+            Ok(merged) => {
+                let mut known = self.lock();
+                *known = std::mem::take(&mut *known).merge(merged);
+            }
+            Err(error) => tracing::warn!(%error, "the state file was not written; the tables know their cursors"),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn backfill_name(entity: &str, window: &Window) -> String {
+    format!("{entity} {window}")
+}

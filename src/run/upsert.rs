@@ -1,0 +1,192 @@
+//! Merging rows into a table by copy-on-write, touching no file without need.
+//!
+//! The rule: a file is written again only when a row of it really changes, so that a run without
+//! changes makes no commit. The incoming rows are compared with the stored ones before anything is
+//! written, and what a [`Change`] holds is complete: files in, files out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{FieldRef, SchemaRef};
+use futures::TryStreamExt;
+
+use super::error::EntityError;
+use super::matching::{self, matches};
+use super::output::Output;
+use crate::catalog::EntityName;
+use crate::lake::{Change, DataFile, Read, Table};
+use crate::table::{Comparison, MergeCounts, MergePolicy, Merger, RowOrder, TableError, TableSchema};
+
+/// A file below this size takes up new rows, so that small commits do not leave small files behind.
+const SMALL_FILE: u64 = 16 * 1024 * 1024;
+/// Rows of a stored file in memory at once while it is written again.
+const MERGE_ROWS: usize = 8192;
+
+/// How rows enter one table.
+#[derive(Debug, Clone)]
+pub(super) struct Upsert {
+    entity: EntityName,
+    schema: TableSchema,
+    policy: MergePolicy,
+}
+
+/// A change that is ready to be committed, and what it does to the rows.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    pub(super) change: Change,
+    pub(super) counts: MergeCounts,
+}
+
+/// A stored file and what it means for the incoming rows.
+struct Touched {
+    file: DataFile,
+    /// Incoming rows that change rows of the file.
+    changes: Vec<u64>,
+}
+
+/// What the stored files say of the incoming rows.
+#[derive(Default)]
+struct Survey {
+    touched: Vec<Touched>,
+    /// Incoming rows that some file holds already.
+    known: BTreeSet<u64>,
+    small: Option<DataFile>,
+    counts: MergeCounts,
+}
+
+impl Upsert {
+    pub(super) fn new(schema: &TableSchema, policy: MergePolicy) -> Self {
+        Self { entity: schema.entity().clone(), schema: schema.clone(), policy }
+    }
+
+    fn order(&self) -> &RowOrder {
+        self.schema.order()
+    }
+
+    pub(super) fn table_error(&self, error: impl Into<TableError>) -> EntityError {
+        EntityError::Table { table: self.entity.clone(), error: error.into() }
+    }
+
+    /// The columns that the table lacks: those of an entity whose schema grew.
+    pub(super) fn missing_columns(&self, table: &Table) -> Vec<FieldRef> {
+        let stored = table.schema();
+        let missing = self.schema.arrow().fields().iter().filter(|field| stored.field_with_name(field.name()).is_err());
+        missing.cloned().collect()
+    }
+
+    /// Plans what `incoming` (sorted by key, each key once) changes in this version of the table, and writes the files.
+    pub(super) async fn prepare(&self, table: &Table, incoming: &RecordBatch) -> Result<Prepared, EntityError> {
+        let add_columns = self.missing_columns(table);
+        let schema = widened(table.schema(), &add_columns);
+        let Survey { mut touched, known, small, mut counts } = self.survey(table, &schema, incoming).await?;
+        let mut inserts: Vec<u64> = (0..incoming.num_rows() as u64).filter(|row| !known.contains(row)).collect();
+        counts.absorb(self.compare_new(&schema, incoming, &mut inserts)?);
+        if touched.is_empty() && inserts.is_empty() {
+            return Ok(Prepared { change: Change::default(), counts });
+        }
+        if let Some(home) = touched.iter_mut().find(|touched| touched.file.size < SMALL_FILE) {
+            home.changes.append(&mut inserts);
+            home.changes.sort_unstable();
+        } else if let Some(file) = small.filter(|_| !inserts.is_empty()) {
+            touched.push(Touched { file, changes: std::mem::take(&mut inserts) });
+        }
+        let mut output = Output::new(table, add_columns.clone(), self.order());
+        for Touched { file, changes } in &touched {
+            let part = matching::rows(incoming, changes).map_err(|error| self.table_error(error))?;
+            self.rewrite(table, file, &schema, &part, &mut output).await?;
+        }
+        if !inserts.is_empty() {
+            let part = matching::rows(incoming, &inserts).map_err(|error| self.table_error(error))?;
+            let (rows, _) = self.merger(&schema, &part)?.finish().map_err(|error| self.table_error(error))?;
+            output.write_all(rows).await?;
+        }
+        let remove = touched.into_iter().map(|touched| touched.file).collect();
+        Ok(Prepared {
+            change: Change { add: output.finish().await?, remove, add_columns, ..Change::default() },
+            counts,
+        })
+    }
+
+    /// Compares the incoming rows with every file that can hold one of them.
+    async fn survey(&self, table: &Table, schema: &SchemaRef, incoming: &RecordBatch) -> Result<Survey, EntityError> {
+        let key = &self.order().key;
+        let Some(first) = key.first() else { return Ok(Survey::default()) };
+        let mut survey = Survey::default();
+        for file in table.files(first).await? {
+            let found = matches(table, &file, key, incoming).await?;
+            if found.stored.is_empty() {
+                if file.size < SMALL_FILE && survey.small.as_ref().is_none_or(|small| file.size < small.size) {
+                    survey.small = Some(file);
+                }
+                continue;
+            }
+            let part = matching::rows(incoming, &found.incoming).map_err(|error| self.table_error(error))?;
+            let mut comparison =
+                Comparison::new(schema, self.order(), self.policy, &part).map_err(|error| self.table_error(error))?;
+            let rows = Some(matching::ranges(&found.stored));
+            let mut stored = table.read(&file, Read { columns: None, rows, batch_size: MERGE_ROWS }).await?;
+            while let Some(batch) = stored.try_next().await? {
+                comparison.push(&batch).map_err(|error| self.table_error(error))?;
+            }
+            let compared = comparison.finish();
+            survey.counts.absorb(compared.counts);
+            survey.known.extend(&found.incoming);
+            let changes = found.incoming.iter().zip(&compared.changes).filter(|(_, change)| change.is_real());
+            let changes: Vec<_> = changes.map(|(row, _)| *row).collect();
+            if !changes.is_empty() {
+                survey.touched.push(Touched { file, changes });
+            } else if file.size < SMALL_FILE && survey.small.as_ref().is_none_or(|small| file.size < small.size) {
+                survey.small = Some(file);
+            }
+        }
+        Ok(survey)
+    }
+
+    /// Counts what rows that no file holds do, and leaves those that become rows.
+    fn compare_new(
+        &self,
+        schema: &SchemaRef,
+        incoming: &RecordBatch,
+        inserts: &mut Vec<u64>,
+    ) -> Result<MergeCounts, EntityError> {
+        let part = matching::rows(incoming, inserts).map_err(|error| self.table_error(error))?;
+        let compared = Comparison::new(schema, self.order(), self.policy, &part)
+            .map_err(|error| self.table_error(error))?
+            .finish();
+        let mut changes = compared.changes.iter();
+        inserts.retain(|_| changes.next().is_some_and(|change| change.is_real()));
+        Ok(compared.counts)
+    }
+
+    fn merger(&self, schema: &SchemaRef, incoming: &RecordBatch) -> Result<Merger, EntityError> {
+        Merger::new(schema, self.order(), self.policy, incoming).map_err(|error| self.table_error(error))
+    }
+
+    async fn rewrite(
+        &self,
+        table: &Table,
+        file: &DataFile,
+        schema: &SchemaRef,
+        incoming: &RecordBatch,
+        output: &mut Output<'_>,
+    ) -> Result<(), EntityError> {
+        let mut merger = self.merger(schema, incoming)?;
+        let mut stored = table.read(file, Read { columns: None, rows: None, batch_size: MERGE_ROWS }).await?;
+        while let Some(batch) = stored.try_next().await? {
+            output.write_all(merger.push(&batch).map_err(|error| self.table_error(error))?).await?;
+        }
+        let (rows, _) = merger.finish().map_err(|error| self.table_error(error))?;
+        output.write_all(rows).await?;
+        output.end_file().await
+    }
+}
+
+/// The schema of the table after the columns were added.
+pub(super) fn widened(stored: &SchemaRef, add_columns: &[FieldRef]) -> SchemaRef {
+    if add_columns.is_empty() {
+        return Arc::clone(stored);
+    }
+    let fields: Vec<_> = stored.fields().iter().chain(add_columns).cloned().collect();
+    Arc::new(arrow::datatypes::Schema::new(fields))
+}
