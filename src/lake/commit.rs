@@ -9,7 +9,7 @@ use super::table::{DataFile, Table};
 use super::writer::WrittenFile;
 
 /// What one commit changes; all of it becomes visible at once, or nothing does.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Change {
     /// Files that become part of the table.
     pub add: Vec<WrittenFile>,

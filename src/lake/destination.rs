@@ -10,10 +10,13 @@ use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use object_store::local::LocalFileSystem;
-use object_store::{BackoffConfig, ObjectStore, RetryConfig};
+use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
 use url::Url;
 
 use super::error::LakeError;
+
+/// For one request: a part of some megabytes over a slow line needs more than the usual half minute.
+const REQUEST_TIMEOUT: &str = "120s";
 
 /// A parsed destination.
 #[derive(Debug, Clone)]
@@ -131,7 +134,8 @@ impl Destination {
 
 impl S3Settings {
     fn builder(&self, bucket: &str) -> AmazonS3Builder {
-        let mut builder = AmazonS3Builder::new();
+        let timeout = AmazonS3ConfigKey::Client(ClientConfigKey::Timeout);
+        let mut builder = AmazonS3Builder::new().with_config(timeout, REQUEST_TIMEOUT);
         for (name, value) in &self.aws {
             if let Ok(key) = name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
                 builder = builder.with_config(key, value);

@@ -82,6 +82,7 @@ enum Cause {
     Forbidden,
     Full,
     ReadOnly,
+    NotAFolder,
     Unreachable,
     Absent,
     Other,
@@ -126,6 +127,7 @@ impl Cause {
             Kind::StorageFull | Kind::QuotaExceeded => Some(Self::Full),
             Kind::PermissionDenied => Some(Self::Forbidden),
             Kind::ReadOnlyFilesystem => Some(Self::ReadOnly),
+            Kind::NotADirectory | Kind::AlreadyExists => Some(Self::NotAFolder),
             Kind::ConnectionRefused
             | Kind::ConnectionReset
             | Kind::ConnectionAborted
@@ -144,6 +146,7 @@ impl Cause {
             Self::Forbidden => "access is denied",
             Self::Full => "no space is left",
             Self::ReadOnly => "the file system is read-only",
+            Self::NotAFolder => "a file stands where a folder is needed",
             Self::Unreachable => "the storage cannot be reached",
             Self::Absent => "the object does not exist",
             Self::Other => "the storage failed",
@@ -161,6 +164,7 @@ impl Cause {
             Self::Forbidden => "grant the right to list, read, write and delete below the destination",
             Self::Full => "free space or raise the quota; what is committed is safe",
             Self::ReadOnly => "choose a destination that can be written",
+            Self::NotAFolder => "choose another destination, or move the file away",
             Self::Unreachable => "check the endpoint and the network, then run again; what is committed is safe",
             Self::Absent => "check that nothing else deletes below the destination",
             Self::Other => "run again; if it stays, check the storage's own log",

@@ -43,7 +43,7 @@ impl Default for LeaseTiming {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LeaseError {
     /// Another run is active.
-    #[error("another run is active: {holder}, since {since}, last heard of {silent_for:?} ago")]
+    #[error("another run is active: {holder}, since {since}, last heard of {} s ago", silent_for.as_secs())]
     HeldBy {
         /// What that run calls itself.
         holder: String,

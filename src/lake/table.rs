@@ -147,16 +147,22 @@ mod tests {
 
     use super::*;
     use crate::lake::CommitNote;
-    use crate::lake::testing::{append, committed, counts, create, memory, rows, schema, write};
+    use crate::lake::testing::{append, committed, counts, create, local, memory, rows, schema, write};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_table_is_created_once_and_keeps_its_field_metadata() {
-        let lake = memory();
+        let folder = tempfile::tempdir().unwrap();
+        for lake in [memory(), local(&folder)] {
+            created_once(&lake).await;
+        }
+    }
+
+    async fn created_once(lake: &Lake) {
         let name = TableName::new("tags").unwrap();
         assert!(lake.table(&name).await.unwrap().is_none());
-        let created = create(&lake).await;
+        let created = create(lake).await;
         assert_eq!(created.schema(), &schema());
-        let again = create(&lake).await;
+        let again = create(lake).await;
         assert_eq!((created.version(), again.version()), (0, 0));
         assert_eq!(again.schema(), &schema());
         assert_eq!(lake.tables().await.unwrap(), [name]);
@@ -164,9 +170,15 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn one_commit_adds_removes_and_moves_the_cursor() {
-        let lake = memory();
+        let folder = tempfile::tempdir().unwrap();
+        for lake in [memory(), local(&folder)] {
+            adds_removes_and_moves_the_cursor(&lake).await;
+        }
+    }
+
+    async fn adds_removes_and_moves_the_cursor(lake: &Lake) {
         let (cursor, other) = (TransactionId::new("kustlake/cursor"), TransactionId::new("other"));
-        let table = committed(append(&create(&lake).await, &rows(0..10)).await);
+        let table = committed(append(&create(lake).await, &rows(0..10)).await);
         let table = committed(append(&table, &rows(20..30)).await);
         let old = table.files("id").await.unwrap().into_iter().find(|file| file.may_hold("row-00000025")).unwrap();
         assert_eq!((old.rows, old.min_key.as_deref()), (Some(10), Some("row-00000020")));
@@ -190,8 +202,14 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn progress_survives_checkpoints() {
-        let lake = memory();
-        let mut table = create(&lake).await;
+        let folder = tempfile::tempdir().unwrap();
+        for lake in [memory(), local(&folder)] {
+            survives_checkpoints(&lake).await;
+        }
+    }
+
+    async fn survives_checkpoints(lake: &Lake) {
+        let mut table = create(lake).await;
         let window = TransactionId::new("kustlake/backfill/2024-01");
         for n in 0..25 {
             let mut change = Change { add: vec![write(&table, &rows(n..n + 1)).await], ..Change::default() };

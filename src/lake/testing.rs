@@ -19,7 +19,7 @@ use object_store::{
 };
 use url::Url;
 
-use super::{Change, CommitOutcome, DataFile, Lake, Read, Table, TableName, WrittenFile};
+use super::{Change, CommitOutcome, DataFile, Destination, Lake, Read, S3Settings, Table, TableName, WrittenFile};
 use crate::clock::{Entropy, SystemClock};
 
 type Pinned<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -183,6 +183,12 @@ pub(super) fn lake_in(store: Arc<dyn ObjectStore>, speed: u32) -> Lake {
 /// A lake in memory.
 pub(super) fn memory() -> Lake {
     lake_in(Arc::new(InMemory::new()), 1)
+}
+
+/// A lake in a folder whose name is not plain.
+pub(super) fn local(parent: &tempfile::TempDir) -> Lake {
+    let destination = Destination::parse("a lake/größe", parent.path(), S3Settings::default()).unwrap();
+    Lake::open(&destination, Arc::new(SystemClock::new()), Arc::new(Entropy::system())).unwrap()
 }
 
 /// The columns of [`rows`].

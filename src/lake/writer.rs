@@ -28,6 +28,9 @@ const ROW_GROUP_ROWS: usize = 100_000;
 /// Encoded bytes of a row group, at most, where rows are very wide.
 const ROW_GROUP_BYTES: usize = 64 * 1024 * 1024;
 
+/// On conversations with texts, level 3 made files 2 % smaller than 1 for 15 % more time; 6 took three times as long.
+const ZSTD_LEVEL: i32 = 3;
+
 /// A data file that is stored but not yet part of the table.
 #[derive(Debug, Clone)]
 pub struct WrittenFile {
@@ -82,7 +85,7 @@ impl DataFileWriter {
     ///
     /// # Errors
     /// [`LakeError::Unusable`]; [`LakeError::Internal`] when the columns differ from [`Self::schema`] or a number is
-    /// not finite. The file cannot be finished after either.
+    /// not finite. The file cannot be finished after either: [`Self::abort`] it.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
         let batch = self.conform(batch)?;
         let encoder = self.encoder.take().ok_or_else(|| internal(self.table.name(), "a failed file was written to"))?;
@@ -94,22 +97,34 @@ impl DataFileWriter {
         Ok(())
     }
 
-    /// Completes the file; nothing is stored when no row was written.
+    /// Completes the file; nothing is stored when no row was written, or after an error.
     ///
     /// # Errors
     /// [`LakeError::Unusable`]; [`LakeError::Internal`] after a failed [`Self::write`].
     pub async fn finish(mut self) -> Result<Option<WrittenFile>, LakeError> {
+        let stats = match self.close().await {
+            Ok(Some(stats)) => stats,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                self.abort().await;
+                return Err(error);
+            }
+        };
+        let size = self.upload.len();
+        let Self { table, path, upload, rows, .. } = self;
+        upload.finish().await.map_err(|error| LakeError::store(format!("{}/{path}", table.name()), &error))?;
+        Ok(Some(WrittenFile { path, size, rows, written_at: table.lake().clock().now(), stats }))
+    }
+
+    /// Encodes and sends what is left; gives the statistics if there is any row.
+    async fn close(&mut self) -> Result<Option<FileStats>, LakeError> {
         let encoder = self.encoder.take().ok_or_else(|| internal(self.table.name(), "a failed file was finished"))?;
         if self.rows == 0 {
             return Ok(None);
         }
         let (bytes, stats) = on_cpu(move || encoder.close()).await?;
-        let stats = stats.ok_or_else(|| internal(self.table.name(), "a file with rows has no statistics"))?;
         self.send(bytes).await?;
-        let size = self.upload.len();
-        let Self { table, path, upload, rows, .. } = self;
-        upload.finish().await.map_err(|error| LakeError::store(format!("{}/{path}", table.name()), &error))?;
-        Ok(Some(WrittenFile { path, size, rows, written_at: table.lake().clock().now(), stats }))
+        stats.map(Some).ok_or_else(|| internal(self.table.name(), "a file with rows has no statistics"))
     }
 
     /// Gives the file up and removes what was sent of it; a part that stays is removed by maintenance.
@@ -189,7 +204,7 @@ fn properties(schema: &Schema, sort_key: &[&str]) -> Result<WriterProperties, Pa
         })
         .collect::<Result<Vec<_>, ParquetError>>()?;
     Ok(WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_dictionary_enabled(true)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))

@@ -130,7 +130,7 @@ mod tests {
     use std::sync::Arc;
 
     use crate::lake::testing::{Fault, FaultyStore, append, committed, counts, create, lake_in, rows, write};
-    use crate::lake::{Change, LakeError};
+    use crate::lake::{Change, CommitOutcome, LakeError};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_commit_whose_answer_is_lost_or_repeated_counts_once() {
@@ -178,5 +178,36 @@ mod tests {
             table = committed(append(&table, &rows(n..n + 1)).await);
         }
         assert_eq!(counts(&table.refresh().await.unwrap()).await.len(), 12);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_writers_whose_every_answer_is_a_refusal_lose_and_repeat_nothing() {
+        const WRITERS: i64 = 5;
+        const COMMITS: i64 = 4;
+        let store = Arc::new(FaultyStore::default());
+        let lake = lake_in(store.clone(), 1);
+        let table = create(&lake).await;
+        store.fail(Fault::RepeatedPut, "_delta_log/0000", usize::MAX);
+        let writers = (0..WRITERS).map(|writer| {
+            let mut table = table.clone();
+            tokio::spawn(async move {
+                for commit in 0..COMMITS {
+                    let row = writer * COMMITS + commit;
+                    let change = Change { add: vec![write(&table, &rows(row..row + 1)).await], ..Change::default() };
+                    table = loop {
+                        match table.commit(change.clone()).await.unwrap() {
+                            CommitOutcome::Committed(next) => break next,
+                            CommitOutcome::Conflict(newest) => table = newest,
+                        }
+                    };
+                }
+            })
+        });
+        for writer in futures::future::join_all(writers).await {
+            writer.unwrap();
+        }
+        let table = table.refresh().await.unwrap();
+        assert_eq!(counts(&table).await, (0..WRITERS * COMMITS).collect::<Vec<_>>());
+        assert_eq!(table.version(), u64::try_from(WRITERS * COMMITS).unwrap());
     }
 }

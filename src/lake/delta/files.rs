@@ -24,7 +24,7 @@ impl Snapshot {
     fn files_now(&self, key: &str) -> Result<Vec<DataFile>, LakeError> {
         let stats = match self.kernel.schema().field(key) {
             Some(_) => StatsOptions::struct_columns(vec![ColumnName::new([key])]),
-            None => StatsOptions::json_only(),
+            None => StatsOptions::none(),
         };
         let mut files = Vec::new();
         self.scan(stats, |chunk| {

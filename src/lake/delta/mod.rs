@@ -9,6 +9,7 @@ mod failure;
 mod files;
 mod stats;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
@@ -91,6 +92,9 @@ impl Log {
     }
 
     fn open_now(&self, table: Arc<str>, url: &Url) -> Result<Option<Snapshot>, LakeError> {
+        if local_folder(url).is_some_and(|folder| !folder.exists()) {
+            return Ok(None);
+        }
         match KernelSnapshot::builder_for(url).build(&*self.engine) {
             Ok(kernel) => Ok(Some(Snapshot { log: self.clone(), table, kernel })),
             Err(KernelError::EmptyLog) => Ok(None),
@@ -100,6 +104,9 @@ impl Log {
 
     fn create_now(&self, table: &Arc<str>, url: &Url, schema: &Schema) -> Result<Option<Snapshot>, LakeError> {
         let failing = Failing(table);
+        if let Some(folder) = local_folder(url) {
+            std::fs::create_dir_all(&folder).map_err(|error| LakeError::io(folder.display().to_string(), &error))?;
+        }
         let schema: StructType = schema.try_into_kernel().map_err(|error| failing.writing(KernelError::from(error)))?;
         let committer = CreateOnlyCommitter::new(Arc::clone(&self.store), self.runtime.clone());
         let landed = committer.landed();
@@ -179,6 +186,11 @@ impl Snapshot {
     fn failing(&self) -> Failing<'_> {
         Failing(&self.table)
     }
+}
+
+/// The folder of a local table, which the kernel wants to exist before it looks for a log in it.
+fn local_folder(url: &Url) -> Option<PathBuf> {
+    (url.scheme() == "file").then(|| url.to_file_path().ok()).flatten()
 }
 
 /// Runs `work` where it may block.
