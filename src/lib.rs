@@ -1,6 +1,7 @@
 //! Brings a Kustomer organisation into Delta tables: incrementally, completely, within a share of the rate limit.
 pub mod api;
 pub mod catalog;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod extract;

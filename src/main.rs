@@ -1,2 +1,7 @@
 //! The `kustlake` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kustlake::cli::main()
+}

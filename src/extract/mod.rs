@@ -10,4 +10,4 @@ mod tie;
 mod walk;
 
 pub use plan::{Known, LookBack, Place, Plan, Progress, Step, plan, run_window};
-pub use walk::{Read, Walk, WalkError};
+pub use walk::{Read, Walk, WalkError, count};

@@ -36,7 +36,18 @@ impl Subject {
 
     /// A query for one page, sorted by `updated_at`.
     pub(super) fn query(&self, all: Vec<Criterion>, none: Vec<Criterion>, page: u32) -> Request {
-        Request::Search(Search {
+        Request::Search(self.search(all, none, page))
+    }
+
+    /// A query for the number of records in a window, with as little beside it as can be.
+    pub(super) fn count(&self, window: &Window) -> Request {
+        let all = self.range("updated_at", window.from(), window.until()).to_vec();
+        let whole = self.search(all, Vec::new(), 1);
+        Request::Search(Search { page_size: 1, content: Content::IdsOnly, total: Total::Exact, ..whole })
+    }
+
+    fn search(&self, all: Vec<Criterion>, none: Vec<Criterion>, page: u32) -> Search {
+        Search {
             index: self.index,
             context: self.context.clone(),
             all,
@@ -47,7 +58,7 @@ impl Subject {
             content: Content::Full,
             deleted: Deleted::Included,
             total: Total::Hint,
-        })
+        }
     }
 
     /// `from <= attribute < until`.

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use super::list::{ListWalk, Scope};
 use super::plan::{Place, Step};
-use super::search::{SearchWalk, Subject};
+use super::search::{PAGE_SIZE, SearchWalk, Subject};
 use crate::api::{ApiError, Index, InvalidPath, Pages, Record};
 use crate::catalog::{Access, History, ListSource};
 use crate::window::Window;
@@ -84,6 +84,26 @@ pub enum Walk {
     Search(SearchWalk),
     /// By page lists.
     List(ListWalk),
+}
+
+/// How many records a step has, where the source counts them, and how many requests reading it takes at least.
+///
+/// # Errors
+/// The source could not be asked.
+pub async fn count(access: &Access, step: &Step, pages: &dyn Pages) -> Result<(Option<u64>, u64), WalkError> {
+    let (Access::Search { context, .. }, Place::Live | Place::Archive) = (access, step.place) else {
+        let lists = match access {
+            Access::Lists { lists, .. } => lists.len() as u64,
+            Access::Search { .. } => 1,
+        };
+        return Ok((None, lists));
+    };
+    let index = if step.place == Place::Live { Index::Live } else { Index::Archive };
+    let subject = Subject { index, context: context.clone(), parent: None };
+    let total = pages.page(&subject.count(&step.window)).await?.total;
+    // Each page repeats the last record of the page before it.
+    let fresh = u64::from(PAGE_SIZE) - 1;
+    Ok((total, total.map_or(1, |total| total.div_ceil(fresh).max(1))))
 }
 
 impl Walk {

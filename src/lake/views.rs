@@ -40,10 +40,18 @@ pub struct TableFiles {
 /// # Errors
 /// [`LakeError::Unusable`] or [`LakeError::Damaged`].
 pub async fn write_views(lake: &Lake, tables: &[Table]) -> Result<(), LakeError> {
+    lake.put(VIEWS, views_of(tables).await?).await
+}
+
+/// The text of `views.sql` for the given versions of all tables.
+///
+/// # Errors
+/// As [`write_views`].
+pub async fn views_of(tables: &[Table]) -> Result<String, LakeError> {
     let listed = futures::stream::iter(tables.to_vec()).map(|table| async move { live_files(&table).await });
     let mut tables: Vec<TableFiles> = listed.buffered(LISTINGS).try_collect().await?;
     tables.sort_by(|a, b| a.name.cmp(&b.name));
-    lake.put(VIEWS, views_sql(&tables)).await
+    Ok(views_sql(&tables))
 }
 
 async fn live_files(table: &Table) -> Result<TableFiles, LakeError> {

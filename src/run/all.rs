@@ -17,7 +17,7 @@ use super::session::{self, Source, World};
 use crate::api::Usage;
 use crate::catalog::Catalog;
 use crate::config::{Config, Pipeline};
-use crate::lake::{Lake, Lease, LeaseError, LeaseTiming, Table, write_views};
+use crate::lake::{Lake, LakeError, Lease, LeaseError, LeaseTiming, Table, write_views};
 use crate::window::Window;
 
 /// What was asked for.
@@ -76,6 +76,15 @@ pub struct Run<'a> {
     pub world: &'a World,
     /// Where it tells what it does.
     pub watch: Arc<Watch>,
+    /// Becomes some exit code when the run shall stop and keep its progress.
+    pub stop: tokio::sync::watch::Receiver<Option<Exit>>,
+}
+
+/// How a run ended.
+struct Ended {
+    exit: Exit,
+    /// Why it ended before its time.
+    early: Option<String>,
 }
 
 /// How often the watch is told of the client's usage.
@@ -92,23 +101,23 @@ impl Run<'_> {
         let lake = session::lake(self.config, self.world)?;
         lake.probe().await?;
         let lease = Lease::acquire(&lake, &format!("run {id}"), LeaseTiming::default()).await.map_err(busy)?;
-        let result = self.with_lease(&id, &lake, &lease).await;
+        let reports = Mutex::new(self.config.pipelines.iter().map(not_loaded).collect());
+        let result = self.with_lease(&id, &lake, &lease, &reports).await;
         lease.release().await;
-        let (exit_code, entities, usage, error) = result?;
+        let Ended { exit, early } = result?;
         let command = match self.command {
             Command::Run | Command::FullRefresh => "run",
             Command::Backfill { .. } => "backfill",
         };
-        let seconds = self.world.clock.monotonic().saturating_sub(began).as_secs_f64();
         Ok(Report {
             run: id,
             command,
             started_at,
-            seconds,
-            exit_code,
-            entities,
-            requests: Requests::from(&usage),
-            error,
+            seconds: self.world.clock.monotonic().saturating_sub(began).as_secs_f64(),
+            exit_code: exit,
+            entities: reports.into_inner().unwrap_or_else(PoisonError::into_inner),
+            requests: Requests::from(&self.watch.usage()),
+            error: early,
         })
     }
 
@@ -117,14 +126,12 @@ impl Run<'_> {
         id: &str,
         lake: &Lake,
         lease: &Lease,
-    ) -> Result<(Exit, Vec<EntityReport>, Usage, Option<String>), RunError> {
+        reports: &Mutex<Vec<EntityReport>>,
+    ) -> Result<Ended, RunError> {
         let source = Source::open(self.config, self.world).await?;
-        let ahead = source.time.local_ahead_by();
-        if ahead.num_seconds().abs() > 60 {
-            tracing::warn!(
-                seconds = ahead.num_seconds(),
-                "the local clock is ahead of the source's; the source's is used"
-            );
+        let ahead = source.time.local_ahead_by().num_seconds();
+        if ahead.abs() > 60 {
+            tracing::warn!(seconds = ahead, "the local clock is ahead of the source's; the source's is used");
         }
         let until = source.time.settled(self.config.source.settle);
         let state = session::state(self.config, lake, source.time.clone()).await?;
@@ -144,14 +151,16 @@ impl Run<'_> {
                 self.world.clock.sleep(TELL_EVERY).await;
             }
         };
-        let loading = self.load_all(&shared, lease);
-        let (exit, reports, error) = tokio::select! {
-            result = loading => result,
-            () = telling => return Err(RunError::Internal("the progress was told to its end".to_owned())),
+        let mut stop = self.stop.clone();
+        let ended = tokio::select! {
+            ended = self.load_all(&shared, lease, reports) => ended,
+            () = telling => Ended { exit: Exit::Internal, early: None },
+            exit = asked_to_stop(&mut stop) => {
+                Ended { exit, early: Some("stopped from outside; what is committed stays, and the next run goes on".to_owned()) }
+            }
         };
-        let usage = source.client.usage();
-        self.watch.tell(usage.clone());
-        Ok((exit, reports, usage, error))
+        self.watch.tell(source.client.usage());
+        Ok(ended)
     }
 
     fn goal(&self, until: DateTime<Utc>) -> Result<Goal, RunError> {
@@ -178,87 +187,91 @@ impl Run<'_> {
     }
 
     /// Loads every entity, a few at a time, and keeps `views.sql` up to date.
-    async fn load_all(&self, shared: &Shared<'_>, lease: &Lease) -> (Exit, Vec<EntityReport>, Option<String>) {
+    async fn load_all(&self, shared: &Shared<'_>, lease: &Lease, reports: &Mutex<Vec<EntityReport>>) -> Ended {
         let jobs = self.config.pipelines.iter().zip(&self.watch.entities).enumerate();
         let loads = futures::stream::iter(jobs)
             .map(|(at, (pipeline, progress))| async move { (at, self.load(shared, pipeline, progress).await) })
             .buffer_unordered(self.config.source.concurrency);
         futures::pin_mut!(loads);
-        let mut reports: Vec<_> = self.config.pipelines.iter().map(not_loaded).collect();
-        let (mut exit, mut stopped) = (Exit::Ok, None);
-        while let Some((at, (report, table, failure))) = loads.next().await {
-            if let Some(slot) = reports.get_mut(at) {
+        let mut exit = Exit::Ok;
+        while let Some((at, (report, failure))) = loads.next().await {
+            if let Some(slot) = reports.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
                 *slot = report;
             }
-            if table.is_some()
-                && let Err(error) = views(shared.lake).await
-            {
+            if let Err(error) = rewrite_views(shared.lake).await {
                 tracing::warn!(%error, "views.sql was not written; the tables themselves are complete");
             }
             exit = match (exit, failure) {
                 (exit, None) => exit,
-                (_, Some((fatal, Some(told)))) => {
-                    stopped = Some(told);
-                    fatal
-                }
-                (Exit::Ok, Some((own, None))) => own,
-                (_, Some((_, None))) => Exit::Partial,
+                (_, Some(Failed::Run(exit, told))) => return Ended { exit, early: Some(told) },
+                (Exit::Ok, Some(Failed::Entity(own))) => own,
+                (_, Some(Failed::Entity(_))) => Exit::Partial,
             };
-            if stopped.is_none() && lease.is_lost() {
-                stopped = Some(
-                    "another run took over, because no heartbeat of this one came through for two minutes".to_owned(),
-                );
-                exit = Exit::Busy;
-            }
-            if stopped.is_some() {
-                break;
+            if lease.is_lost() {
+                let told = "another run took over, because no heartbeat of this one came through for two minutes";
+                return Ended { exit: Exit::Busy, early: Some(told.to_owned()) };
             }
         }
-        (exit, reports, stopped)
+        Ended { exit, early: None }
     }
 
-    /// Loads one entity; a failure comes with its exit code, and with a text when it ends the run.
     async fn load(
         &self,
         shared: &Shared<'_>,
         pipeline: &Pipeline,
         progress: &EntityProgress,
-    ) -> (EntityReport, Option<Table>, Option<(Exit, Option<String>)>) {
+    ) -> (EntityReport, Option<Failed>) {
         let Some(entity) = self.catalog.get(pipeline.entity.as_str()) else {
-            return (not_loaded(pipeline), None, Some((Exit::Internal, None)));
+            return (not_loaded(pipeline), Some(Failed::Entity(Exit::Internal)));
         };
         progress.enter(Phase::Loading);
         let loaded = Load { shared, entity, pipeline, progress }.run().await;
-        let (report, table, error) = match loaded {
-            Ok(Loaded { report, table, error }) => (report, table, error),
+        let (report, error) = match loaded {
+            Ok(Loaded { report, error }) => (report, error),
             Err(error) => {
-                let failed =
-                    EntityReport { outcome: Outcome::Failed, error: Some(error.to_string()), ..not_loaded(pipeline) };
-                (failed, None, Some(error))
+                let told = Some(error.to_string());
+                (EntityReport { outcome: Outcome::Failed, error: told, ..not_loaded(pipeline) }, Some(error))
             }
         };
         progress.enter(if error.is_some() { Phase::Failed } else { Phase::Done });
-        let failure = error.map(|error| {
+        let failed = error.map(|error| {
             tracing::error!(entity = %pipeline.entity, %error, "failed");
-            match error.ends_run() {
-                Some(exit) => (exit, Some(error.to_string())),
-                None => (error.exit(), None),
-            }
+            error.ends_run().map_or_else(|| Failed::Entity(error.exit()), |exit| Failed::Run(exit, error.to_string()))
         });
-        (report, table, failure)
+        (report, failed)
     }
 }
 
-/// Rewrites `views.sql` for all tables of the lake, those of earlier runs included.
+/// What an entity's failure means for the run.
+enum Failed {
+    /// The others go on.
+    Entity(Exit),
+    /// No entity can do without what failed.
+    Run(Exit, String),
+}
+
+async fn asked_to_stop(stop: &mut tokio::sync::watch::Receiver<Option<Exit>>) -> Exit {
+    match stop.wait_for(Option::is_some).await {
+        Ok(exit) => exit.unwrap_or(Exit::Interrupted),
+        // Nobody is left who could ask.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Every table of the lake, those of earlier runs included, in its present version.
 ///
 /// # Errors
-/// The destination cannot be read or written.
-pub async fn views(lake: &Lake) -> Result<(), RunError> {
+/// The destination cannot be read.
+pub async fn tables(lake: &Lake) -> Result<Vec<Table>, LakeError> {
     let mut tables = Vec::new();
     for name in lake.tables().await? {
         tables.extend(lake.table(&name).await?);
     }
-    Ok(write_views(lake, &tables).await?)
+    Ok(tables)
+}
+
+async fn rewrite_views(lake: &Lake) -> Result<(), LakeError> {
+    write_views(lake, &tables(lake).await?).await
 }
 
 fn not_loaded(pipeline: &Pipeline) -> EntityReport {

@@ -69,7 +69,6 @@ struct Begin {
 /// How a load ended, as far as it got.
 pub(super) struct Loaded {
     pub(super) report: EntityReport,
-    pub(super) table: Option<Table>,
     pub(super) error: Option<EntityError>,
 }
 
@@ -103,7 +102,14 @@ impl Load<'_> {
             problems: problems(&loader.problems),
             error: result.as_ref().err().map(ToString::to_string),
         };
-        Ok(Loaded { report, table: loader.home.table().cloned(), error: result.err() })
+        Ok(Loaded { report, error: result.err() })
+    }
+
+    /// What a run would read, and in which steps; nothing when there is nothing to read yet.
+    pub(super) async fn planned(&self) -> Result<Option<(Window, Plan)>, EntityError> {
+        let home = TableHome::find(self.shared.lake, self.entity.name.as_str()).await?;
+        let window = self.begin(&home).await?.window;
+        Ok(window.map(|window| (window, extract::plan(&self.entity.access, window, self.shared.time.now()))))
     }
 
     async fn load(&self, loader: &mut Loader, schema: &TableSchema, begin: &Begin) -> Result<(), EntityError> {

@@ -1,0 +1,155 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Brings a Kustomer organisation into Delta tables: incrementally, completely, within a share of the rate limit.
+#[derive(Debug, Parser)]
+#[command(name = "kustlake", version, propagate_version = true, after_help = EXIT_CODES)]
+pub(super) struct Args {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE", default_value = "pipelines.yaml")]
+    pub(super) config: PathBuf,
+
+    /// How much is logged
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]
+    pub(super) log_level: LogLevel,
+
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0 all well · 1 internal error · 2 usage or configuration · 3 authentication · 4 another run is active
+  5 destination unusable · 6 some entities failed, the others are committed · 130, 143 interrupted, progress kept
+
+The API key is read from KUSTOMER_API_KEY, S3 credentials from the usual AWS_* variables.";
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// The two-minute tour: a simulated organisation, loaded into a local folder
+    Demo(Demo),
+    /// Write a commented pipelines.yaml to begin with
+    Init(Init),
+    /// Check the key, its roles, the clock and the storage; changes nothing
+    Check,
+    /// Tell what a run would read, and what it would cost; changes nothing
+    Plan(Only),
+    /// Load what changed since the last run
+    Run(RunArgs),
+    /// Load what was updated in [start, end), without touching the cursor of later runs
+    Backfill(Backfill),
+    /// Tell how far each table is
+    Status(Status),
+    /// List the entities that can be loaded
+    Entities,
+    /// Print DuckDB views over the live files of all tables
+    Views,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Only {
+    /// Only these entities, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "ENTITIES")]
+    pub(super) only: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) only: Only,
+
+    /// Read everything again from the start date; rows are merged, not dropped
+    #[arg(long)]
+    pub(super) full_refresh: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Backfill {
+    /// The first instant: a date (midnight UTC) or an instant like 2024-01-31T08:30:00.000Z
+    #[arg(long, value_name = "D", value_parser = crate::config::instant)]
+    pub(super) start_date: DateTime<Utc>,
+
+    /// The first instant after it; what has settled by now when absent
+    #[arg(long, value_name = "D", value_parser = crate::config::instant)]
+    pub(super) end_date: Option<DateTime<Utc>>,
+
+    #[command(flatten)]
+    pub(super) only: Only,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Status {
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Init {
+    /// The organisation: the name before .kustomerapp.com in your browser
+    #[arg(long, default_value = "acme")]
+    pub(super) org: String,
+
+    /// Where tables shall stay: s3://bucket/prefix or a folder
+    #[arg(long, value_name = "URL", default_value = "./lake")]
+    pub(super) destination: String,
+
+    /// Nothing updated before this date is read
+    #[arg(long, value_name = "D")]
+    pub(super) start_date: Option<String>,
+
+    /// Replace a file that is there already
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Demo {
+    /// The folder to load into; one that an earlier demo made is replaced
+    #[arg(long, value_name = "FOLDER", default_value = "lake")]
+    pub(super) destination: PathBuf,
+
+    /// How many records the simulated organisation has, roughly
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(100..=20_000_000))]
+    pub(super) records: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_date_means_midnight_utc_and_an_instant_may_have_milliseconds() {
+        let parse = |start: &str| Args::try_parse_from(["kustlake", "backfill", "--start-date", start]);
+        let Command::Backfill(backfill) = parse("2024-01-31").unwrap().command else { panic!("not a backfill") };
+        assert_eq!(backfill.start_date.to_rfc3339(), "2024-01-31T00:00:00+00:00");
+        assert!(parse("2024-01-31T08:30:00.123Z").is_ok());
+        assert!(parse("31.1.2024").unwrap_err().to_string().contains("expected a date like 2024-01-31"));
+    }
+}

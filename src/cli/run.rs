@@ -1,0 +1,102 @@
+//! `run` and `backfill`.
+
+use super::table::{TextTable, thousands};
+use super::terminal::{Style, Terminal};
+use super::{progress, signals};
+use crate::catalog::Catalog;
+use crate::config::Config;
+use crate::run::{Command, EntityReport, Exit, Outcome, Report, Run, RunError, Watch, World};
+
+/// Loads, and tells what became of it.
+pub(super) async fn run(
+    config: &Config,
+    command: Command,
+    terminal: &Terminal,
+    catalog: &Catalog,
+) -> Result<Exit, RunError> {
+    let report = execute(config, command, terminal, catalog).await?;
+    tell(&report, terminal)?;
+    Ok(report.exit_code)
+}
+
+/// Loads with progress on the screen; the report is the caller's to tell.
+pub(super) async fn execute(
+    config: &Config,
+    command: Command,
+    terminal: &Terminal,
+    catalog: &Catalog,
+) -> Result<Report, RunError> {
+    let world = World::real();
+    let watch = Watch::new(&config.pipelines);
+    let stop = signals::listen();
+    let run = Run { config, catalog, command, world: &world, watch: watch.clone(), stop };
+    tokio::select! {
+        report = run.execute() => report,
+        () = progress::draw(terminal, &watch, world.clock.as_ref()) => {
+            Err(RunError::Internal("the progress was drawn to its end".to_owned()))
+        }
+    }
+}
+
+fn tell(report: &Report, terminal: &Terminal) -> Result<(), RunError> {
+    match terminal.style() {
+        Style::Machine => {
+            let text = serde_json::to_string(report).map_err(|error| RunError::Internal(error.to_string()))?;
+            terminal.line(&text);
+        }
+        Style::Person => terminal.line(&closing(report)),
+    }
+    Ok(())
+}
+
+/// The closing table, and what went wrong below it.
+pub(super) fn closing(report: &Report) -> String {
+    let header = ["entity", "outcome", "read", "inserted", "updated", "deleted", "unchanged", "requests", "version"];
+    let mut table = TextTable::new(header, 2);
+    for entity in &report.entities {
+        let rows = &entity.rows;
+        table.row([
+            entity.entity.to_string(),
+            outcome(entity).to_owned(),
+            thousands(rows.read),
+            thousands(rows.inserted),
+            thousands(rows.updated),
+            thousands(rows.deleted),
+            thousands(rows.unchanged),
+            thousands(entity.requests),
+            entity.version.map_or_else(String::new, |version| version.to_string()),
+        ]);
+    }
+    let mut text = table.render();
+    let requests = &report.requests;
+    text.push_str(&format!(
+        "\n{} requests ({} searches, {} repeated, {} refused), {} MB of JSON, {:.1} s of which {:.1} s waiting for the budget",
+        thousands(requests.total),
+        thousands(requests.search),
+        thousands(requests.retried),
+        thousands(requests.throttled),
+        thousands(requests.bytes / 1_000_000),
+        report.seconds,
+        requests.waited_seconds
+    ));
+    for entity in &report.entities {
+        for (problem, count) in &entity.problems {
+            text.push_str(&format!("\n{}: {} values kept in _extra: {problem}", entity.entity, thousands(*count)));
+        }
+        if let Some(error) = &entity.error {
+            text.push_str(&format!("\n{} failed: {error}", entity.entity));
+        }
+    }
+    if let Some(error) = &report.error {
+        text.push_str(&format!("\nended early: {error}"));
+    }
+    text
+}
+
+fn outcome(entity: &EntityReport) -> &'static str {
+    match entity.outcome {
+        Outcome::Complete => "complete",
+        Outcome::Failed => "FAILED",
+        Outcome::Stopped => "stopped",
+    }
+}

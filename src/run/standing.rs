@@ -1,0 +1,44 @@
+//! How far one table is, without asking the source.
+
+use chrono::{DateTime, Utc};
+
+use super::error::RunError;
+use super::state::StateKeeper;
+use super::tables::{TableHome, cursor_id};
+use crate::catalog::EntityName;
+use crate::lake::{Lake, Table};
+
+/// How far one table is.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Which.
+    pub entity: EntityName,
+    /// Everything updated before it is committed.
+    pub cursor: Option<DateTime<Utc>>,
+    /// The end of the last run that completed it.
+    pub last_run: Option<DateTime<Utc>>,
+    /// Rows, those marked as deleted included.
+    pub rows: Option<u64>,
+    /// Version of the table; none before its first run.
+    pub version: Option<u64>,
+}
+
+impl Standing {
+    /// What the table's log and the state file know together.
+    ///
+    /// # Errors
+    /// The destination cannot be read.
+    pub async fn of(entity: &EntityName, lake: &Lake, state: &StateKeeper) -> Result<Self, RunError> {
+        let home = TableHome::find(lake, entity.as_str()).await?;
+        let version = home.table().map(Table::version);
+        let cursor = home.committed(&cursor_id()).await?.max(state.cursor(entity.as_str()));
+        let last_run = state.entity(entity.as_str()).and_then(|entity| entity.last_run);
+        Ok(Self {
+            entity: entity.clone(),
+            cursor: cursor.filter(|_| version.is_some()),
+            last_run,
+            rows: home.rows().await?,
+            version,
+        })
+    }
+}
