@@ -49,9 +49,9 @@ pub(super) fn named<'a>(
 }
 
 impl Writer<'_> {
-    /// `type` and `id` of a resource that is being opened.
+    /// `type` and `id` of a resource that is being opened; whoever lists resources writes the commas.
     pub(super) fn head(&mut self, subject: &Subject<'_>) {
-        self.open_bare();
+        self.raw(b"{");
         self.text("type", subject.context.name());
         self.id("id", &subject.id);
     }

@@ -33,7 +33,7 @@ impl<'a> Writer<'a> {
     }
 
     fn comma(&mut self) {
-        if !matches!(self.out.last(), None | Some(b'{' | b'[' | b':' | b',')) {
+        if !matches!(self.out.last(), None | Some(b'{' | b'[' | b':')) {
             self.out.push(b',');
         }
     }
