@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
-use crate::http::route::{Route, Shelf};
+use crate::http::route::{DirectoryList, Route};
 use crate::switches::SearchRoles;
 
 /// An API key.
@@ -104,18 +104,18 @@ const fn record_roles(context: Context) -> &'static [&'static str] {
     }
 }
 
-const fn shelf_roles(shelf: Shelf) -> &'static [&'static str] {
-    match shelf {
-        Shelf::Tags => &[],
-        Shelf::Teams => &["org.permission.team.read"],
-        Shelf::Shortcuts => &[
+const fn directory_roles(list: DirectoryList) -> &'static [&'static str] {
+    match list {
+        DirectoryList::Tags => &[],
+        DirectoryList::Teams => &["org.permission.team.read"],
+        DirectoryList::Shortcuts => &[
             "org.permission.shortcut.read",
             "org.user.shortcut.read",
             "org.admin.shortcut.read",
             "org.user.content.shortcut.read",
             "org.admin.content.shortcut.read",
         ],
-        Shelf::Klasses => &[
+        DirectoryList::Klasses => &[
             "org.permission.klass.read",
             "org.user.klass.read",
             "org.admin.klass.read",
@@ -144,7 +144,7 @@ impl TokenSpec {
                 "org.permission.customer_merge.create",
                 "org.permission.customer_merge.read",
             ]),
-            Route::Shelf(shelf, _) => self.has_any(shelf_roles(*shelf)),
+            Route::Directory(list, _) => self.has_any(directory_roles(*list)),
             Route::CurrentUser | Route::CurrentToken | Route::Unknown => true,
         }
     }

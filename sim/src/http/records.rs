@@ -76,11 +76,7 @@ impl Call<'_> {
             path: self.path,
             params: &self.params,
             paging,
-            next: if paging.page < pages {
-                Next::Page
-            } else {
-                Next::None
-            },
+            next: Next::of(self.switches.next_links, paging.page < pages),
             meta: if counted {
                 vec![("total", slice.total.into()), ("totalPages", pages.into())]
             } else {

@@ -120,7 +120,7 @@ fn writing_is_refused_and_remembered() {
         ("DELETE", "/v1/messages/x"),
         ("PUT", "/v1/notes/x"),
         ("POST", "/v1/customers"),
-        ("GET", "/v1/customers/search"),
+        ("PATCH", "/v1/customers/search"),
     ] {
         assert_eq!(
             send(sim.handle.addr(), method, path, Some("sim-token"), "")

@@ -5,13 +5,13 @@ use serde_json::json;
 use super::api::Call;
 use super::listing::{Listing, Next, close};
 use super::reply::Reply;
-use super::route::Shelf;
+use super::route::DirectoryList;
 use crate::context::Context;
 use crate::render::Writer;
 use crate::timestamp;
 use crate::world::{Directory, Merge, Named, World};
 
-impl Shelf {
+impl DirectoryList {
     const fn type_name(self) -> &'static str {
         match self {
             Self::Tags => "tag",
@@ -120,16 +120,16 @@ fn render_merge(writer: &mut Writer<'_>, world: &World, number: u32, merge: &Mer
 
 impl Call<'_> {
     /// One of the small lists, or one item of it.
-    pub(super) fn shelf(&self, shelf: Shelf, id: Option<&str>) -> Reply {
+    pub(super) fn directory(&self, list: DirectoryList, id: Option<&str>) -> Reply {
         let world = self.shared.world();
-        let items = shelf.items(&world.directory);
+        let items = list.items(&world.directory);
         if let Some(id) = id {
-            let named = shelf == Shelf::Klasses;
+            let named = list == DirectoryList::Klasses;
             let item = items
                 .iter()
                 .find(|item| item.id.bytes() == id.as_bytes() || (named && item.name == id));
             return match item {
-                Some(item) => self.single(|writer| shelf.render(writer, &world, item)),
+                Some(item) => self.single(|writer| list.render(writer, &world, item)),
                 None => Reply::not_found(),
             };
         }
@@ -139,9 +139,13 @@ impl Call<'_> {
         } else {
             items
         };
-        let most = if shelf == Shelf::Teams { 500 } else { 100 };
+        let most = if list == DirectoryList::Teams {
+            500
+        } else {
+            100
+        };
         self.pages(items, most, |writer, item| {
-            shelf.render(writer, &world, item)
+            list.render(writer, &world, item)
         })
     }
 
@@ -189,7 +193,7 @@ impl Call<'_> {
             path: self.path,
             params: &self.params,
             paging,
-            next: if more { Next::Page } else { Next::None },
+            next: Next::of(self.switches.next_links, more),
             meta: Vec::new(),
             last: None,
         };
