@@ -21,6 +21,8 @@ mod mutation;
 #[cfg(test)]
 mod paging;
 #[cfg(test)]
+mod program;
+#[cfg(test)]
 mod raw;
 #[cfg(test)]
 mod search;
