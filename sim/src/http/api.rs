@@ -85,10 +85,10 @@ pub(crate) async fn answer(
         .is_ok()
         .then(|| strike(&arrival.switches, arrival.number))
         .flatten();
-    let reply = match (passed, fault) {
+    let reply = match (passed, fault.and_then(Fault::replacement)) {
         (Err(refusal), _) => refusal,
-        (Ok(_), Some(fault)) if fault.replaces() => fault.reply(),
-        (Ok(token), _) => arrival.reply(token, body.as_deref()),
+        (Ok(_), Some(replacement)) => replacement,
+        (Ok(token), None) => arrival.reply(token, body.as_deref()),
     };
     arrival.close(&reply, fault);
     if fault == Some(Fault::DropBefore) {

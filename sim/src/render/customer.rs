@@ -33,7 +33,7 @@ fn identity(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
         if subject.masked {
             writer.private(name, "", true);
         } else {
-            writer.number(name, format_args!("\"{first} {last}\""));
+            writer.shown(name, format_args!("{first} {last}"));
         }
     }
     writer.private("firstName", first, subject.masked);
@@ -47,8 +47,8 @@ fn identity(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
         dice.word(&["branch", "stereo", "cloud", "leaf"]),
     );
     if dice.chance(50) {
-        writer.number("externalId", format_args!("\"crm-{}\"", subject.ord));
-        writer.number(
+        writer.shown("externalId", format_args!("crm-{}", subject.ord));
+        writer.formatted(
             "externalIds",
             format_args!(
                 "[{{\"externalId\":\"crm-{}\",\"verified\":true,\"id\":null}}]",
@@ -79,10 +79,7 @@ fn contacts(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
         if subject.masked {
             writer.private("email", "", true);
         } else {
-            writer.number(
-                "email",
-                format_args!("\"{kind}{}@example.com\"", subject.ord),
-            );
+            writer.shown("email", format_args!("{kind}{}@example.com", subject.ord));
         }
         writer.flag("verified", dice.chance(50));
         writer.flag("externalVerified", false);
@@ -94,7 +91,7 @@ fn contacts(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
         r#"[{"type":"work","email":"office@doetrading.example","verified":false,"id":null}]"#;
     writer.json("sharedEmails", if dice.chance(15) { shared } else { "[]" });
     if dice.chance(50) {
-        writer.number(
+        writer.formatted(
             "phones",
             format_args!(
                 r#"[{{"type":"mobile","phone":"+1555{:07}","verified":false,"id":null}}]"#,
@@ -215,7 +212,7 @@ fn conversations(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice
         }
     }
     let (open, done) = (dice.below(3), dice.below(9));
-    writer.number(
+    writer.formatted(
         "conversationCounts",
         format_args!(
             "{{\"all\":{},\"open\":{open},\"snoozed\":0,\"done\":{done}}}",

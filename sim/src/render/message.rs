@@ -59,9 +59,9 @@ impl Message<'_> {
     fn content(&self, writer: &mut Writer<'_>, dice: &mut Dice) {
         let email = self.channel == "email";
         if email {
-            writer.number(
+            writer.shown(
                 "externalId",
-                format_args!("\"<CAF8x-{:x}@mail.example.com>\"", self.subject.salt),
+                format_args!("<CAF8x-{:x}@mail.example.com>", self.subject.salt),
             );
         } else {
             writer.unset("externalId");

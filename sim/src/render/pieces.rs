@@ -186,9 +186,9 @@ impl Writer<'_> {
             _ => {}
         }
         self.open("custom");
-        self.number(
+        self.shown(
             "orderNumberStr",
-            format_args!("\"{}\"", 1_000 + dice.below(9_000)),
+            format_args!("{}", 1_000 + dice.below(9_000)),
         );
         if dice.chance(70) {
             self.text(
@@ -199,7 +199,7 @@ impl Writer<'_> {
         match dice.below(4) {
             0 => self.json("refundAmountNum", "0"),
             1 => self.number("refundAmountNum", dice.below(100_000)),
-            2 => self.number("refundAmountNum", format_args!("{}.5", dice.below(900))),
+            2 => self.formatted("refundAmountNum", format_args!("{}.5", dice.below(900))),
             _ => self.json("refundAmountNum", "null"),
         }
         self.flag("escalatedBool", dice.chance(20));
@@ -209,9 +209,9 @@ impl Writer<'_> {
         );
         if dice.chance(30) {
             self.sentences("notesTxt", &TEXTS.sentences(dice), false);
-            self.number(
+            self.shown(
                 "accountUrl",
-                format_args!("\"https://admin.acme.example/c/{}\"", dice.below(99_999)),
+                format_args!("https://admin.acme.example/c/{}", dice.below(99_999)),
             );
         }
         match dice.below(40) {
