@@ -163,10 +163,4 @@ impl SimHandle {
     pub fn records(&self, context: Context) -> Vec<u8> {
         self.shared.records(context)
     }
-
-    /// Waits until the simulator stops, which it does not do by itself.
-    pub async fn stopped(mut self) {
-        // The task ends only by being aborted.
-        let _ = (&mut self.task).await;
-    }
 }

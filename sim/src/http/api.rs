@@ -5,6 +5,7 @@
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 
 use super::auth::{TokenSpec, authenticate};
@@ -15,6 +16,7 @@ use super::params::Params;
 use super::reply::Reply;
 use super::route::Route;
 use crate::clock::pause;
+use crate::context::Context;
 use crate::shared::{Shared, count};
 use crate::stats::Outcome;
 use crate::switches::{Pod, ResetHeader, ResetUnit, RetryAfter, Switches};
@@ -40,9 +42,20 @@ pub(crate) struct Call<'a> {
     pub(crate) number: u64,
 }
 
+/// A request on arrival.
+struct Arrival<'a> {
+    shared: &'a Shared,
+    switches: Switches,
+    parts: &'a Parts,
+    route: Route,
+    now: i64,
+    number: u64,
+}
+
 /// Answers an API request.
 pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<SimBody>, Dropped> {
     let (parts, body) = request.into_parts();
+<<<<<<< HEAD
     let switches = shared.switches();
     let now = shared.clock.now();
     let number = count(&shared.requests);
@@ -79,15 +92,52 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Resul
         bytes: reply.body.len(),
     });
     if dropped {
+=======
+    let arrival = Arrival {
+        shared,
+        switches: shared.switches(),
+        parts: &parts,
+        route: Route::of(parts.uri.path()),
+        now: shared.clock.now(),
+        number: count(&shared.requests),
+    };
+    arrival.record();
+    if arrival.switches.latency_ms > 0 {
+        pause(arrival.switches.latency_ms).await;
+    }
+    let body = Limited::new(body, MOST_BYTES).collect().await;
+    let body = body.ok().map(|body| body.to_bytes());
+    let authorization = parts.headers.get(AUTHORIZATION);
+    let authorization = authorization.and_then(|value| value.to_str().ok());
+    let (verdict, passed) = admit(
+        shared,
+        &arrival.switches,
+        authorization,
+        &arrival.route,
+        arrival.now,
+    );
+    let fault = passed
+        .is_ok()
+        .then(|| strike(&arrival.switches, arrival.number))
+        .flatten();
+    let reply = match (passed, fault.and_then(Fault::replacement)) {
+        (Err(refusal), _) => refusal,
+        (Ok(_), Some(replacement)) => replacement,
+        (Ok(token), None) => arrival.reply(token, body.as_deref()),
+    };
+    arrival.close(&reply, fault);
+    if fault == Some(Fault::DropBefore) {
+>>>>>>> sim
         return Err(Dropped);
     }
-    let response = head(&switches, &reply, verdict, shared.clock.now());
+    let response = head(&arrival.switches, &reply, verdict, shared.clock.now());
     Ok(match fault {
         Some(fault) => fault.spoil(response, reply.body),
         None => response.map(|()| SimBody::whole(reply.body.into())),
     })
 }
 
+<<<<<<< HEAD
 fn violation(shared: &Shared) -> Reply {
     shared.tally().violate();
     Reply::error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Only reading is simulated")
@@ -95,6 +145,59 @@ fn violation(shared: &Shared) -> Reply {
 
 fn allowed(method: &Method, route: &Route) -> bool {
     if route.searches() { method == Method::POST } else { method == Method::GET }
+=======
+impl Arrival<'_> {
+    fn writes(&self) -> bool {
+        let method = &self.parts.method;
+        *method != Method::GET && !(*method == Method::POST && self.route.searches())
+    }
+
+    fn record(&self) {
+        let context = self.route.context().map(Context::name);
+        let mut tally = self.shared.tally();
+        tally.arrive(self.route.kind(), context, self.route.searches(), self.now);
+        if self.writes() {
+            tally.violate();
+        }
+    }
+
+    /// The endpoint's answer, for a key that may ask.
+    fn reply(&self, token: TokenSpec, body: Option<&[u8]>) -> Reply {
+        if self.writes() {
+            let (status, code) = (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed");
+            return Reply::error(status, code, "Only reading is simulated");
+        }
+        let Some(body) = body else {
+            return Reply::error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "The body is too large",
+            );
+        };
+        let call = Call {
+            shared: self.shared,
+            switches: self.switches,
+            token,
+            path: self.parts.uri.path(),
+            params: Params::read(self.parts.uri.query().unwrap_or("")),
+            now: self.now,
+            number: self.number,
+        };
+        call.answer(&self.parts.method, &self.route, body)
+    }
+
+    fn close(&self, reply: &Reply, fault: Option<Fault>) {
+        let dropped = fault == Some(Fault::DropBefore);
+        let path = self.parts.uri.path_and_query();
+        self.shared.tally().answer(&Outcome {
+            method: self.parts.method.as_str(),
+            path: path.map_or("/", |path| path.as_str()),
+            status: if dropped { 0 } else { reply.status.as_u16() },
+            records: reply.records,
+            bytes: reply.body.len(),
+        });
+    }
+>>>>>>> sim
 }
 
 /// Key, budgets and role, in this order.
@@ -165,8 +268,9 @@ fn head(switches: &Switches, reply: &Reply, verdict: Verdict, now: i64) -> Respo
 }
 
 impl Call<'_> {
-    fn answer(&self, route: &Route, body: &[u8]) -> Reply {
+    fn answer(&self, method: &Method, route: &Route, body: &[u8]) -> Reply {
         match route {
+            Route::Search(_) if *method == Method::GET => Reply::not_found(),
             Route::Search(reach) => self.search(*reach, body),
             Route::List(context) => self.list(*context),
             Route::ById(context, ids) => self.by_id(*context, ids),
@@ -175,7 +279,7 @@ impl Call<'_> {
             Route::Merge(id) => self.merge(id),
             Route::CurrentUser => self.current_user(),
             Route::CurrentToken => self.current_token(),
-            Route::Shelf(shelf, id) => self.shelf(*shelf, id.as_deref()),
+            Route::Directory(list, id) => self.directory(*list, id.as_deref()),
             Route::Unknown => Reply::not_found(),
         }
     }

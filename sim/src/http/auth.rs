@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
-use crate::http::route::{Route, Shelf};
+use crate::http::route::{DirectoryList, Route};
 use crate::switches::SearchRoles;
 
 /// An API key.
@@ -88,18 +88,26 @@ const fn record_roles(context: Context) -> &'static [&'static str] {
     }
 }
 
-const fn shelf_roles(shelf: Shelf) -> &'static [&'static str] {
-    match shelf {
-        Shelf::Tags => &[],
-        Shelf::Teams => &["org.permission.team.read"],
-        Shelf::Shortcuts => &[
+const fn directory_roles(list: DirectoryList) -> &'static [&'static str] {
+    match list {
+        DirectoryList::Tags => &[],
+        DirectoryList::Teams => &["org.permission.team.read"],
+        DirectoryList::Shortcuts => &[
             "org.permission.shortcut.read",
             "org.user.shortcut.read",
             "org.admin.shortcut.read",
             "org.user.content.shortcut.read",
             "org.admin.content.shortcut.read",
         ],
+<<<<<<< HEAD
         Shelf::Klasses => &["org.permission.klass.read", "org.user.klass.read", "org.admin.klass.read"],
+=======
+        DirectoryList::Klasses => &[
+            "org.permission.klass.read",
+            "org.user.klass.read",
+            "org.admin.klass.read",
+        ],
+>>>>>>> sim
     }
 }
 
@@ -120,10 +128,18 @@ impl TokenSpec {
                 "org.user.customer.read",
                 "org.admin.customer.merge.read",
             ]),
+<<<<<<< HEAD
             Route::Merge(_) => {
                 self.has_any(&["org.permission.customer_merge.create", "org.permission.customer_merge.read"])
             }
             Route::Shelf(shelf, _) => self.has_any(shelf_roles(*shelf)),
+=======
+            Route::Merge(_) => self.has_any(&[
+                "org.permission.customer_merge.create",
+                "org.permission.customer_merge.read",
+            ]),
+            Route::Directory(list, _) => self.has_any(directory_roles(*list)),
+>>>>>>> sim
             Route::CurrentUser | Route::CurrentToken | Route::Unknown => true,
         }
     }

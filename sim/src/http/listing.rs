@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::params::{PageParams, Params};
+use crate::switches::NextLinks;
 
 /// Everything about a page but its records.
 #[derive(Debug)]
@@ -23,6 +24,17 @@ pub(crate) enum Next {
     None,
     Page,
     OtherOrigin,
+}
+
+impl Next {
+    /// The link of a page behind which there is another one, or not.
+    pub(crate) const fn of(links: NextLinks, more: bool) -> Self {
+        match (links, more) {
+            (NextLinks::Endless, _) | (NextLinks::Honest, true) => Self::Page,
+            (NextLinks::OtherOrigin, true) => Self::OtherOrigin,
+            (NextLinks::Honest | NextLinks::OtherOrigin, false) => Self::None,
+        }
+    }
 }
 
 /// An origin that no client may send its token to; nothing listens there.

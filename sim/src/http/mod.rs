@@ -5,6 +5,7 @@ pub(crate) mod auth;
 mod body;
 pub(crate) mod budget;
 mod control;
+mod directory;
 mod faults;
 mod listing;
 mod params;
@@ -13,6 +14,5 @@ mod reply;
 mod route;
 mod search;
 mod server;
-mod shelves;
 
 pub(crate) use self::server::serve;

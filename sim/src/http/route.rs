@@ -5,14 +5,14 @@ use crate::search::Reach;
 
 /// A small list that hardly changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shelf {
+pub(crate) enum DirectoryList {
     Tags,
     Teams,
     Shortcuts,
     Klasses,
 }
 
-impl Shelf {
+impl DirectoryList {
     fn named(name: &str) -> Option<Self> {
         match name {
             "tags" => Some(Self::Tags),
@@ -41,7 +41,7 @@ pub(crate) enum Route {
     Merge(String),
     CurrentUser,
     CurrentToken,
-    Shelf(Shelf, Option<String>),
+    Directory(DirectoryList, Option<String>),
     Unknown,
 }
 
@@ -59,14 +59,14 @@ impl Route {
             ["auth", "tokens", "current"] => Self::CurrentToken,
             ["customers", "merges", id] => Self::Merge((*id).to_owned()),
             ["customers", id, "merges"] => Self::Merges((*id).to_owned()),
-            [collection] => match (plural(collection), Shelf::named(collection)) {
+            [collection] => match (plural(collection), DirectoryList::named(collection)) {
                 (Some(context), _) => Self::List(context),
-                (None, Some(shelf)) => Self::Shelf(shelf, None),
+                (None, Some(list)) => Self::Directory(list, None),
                 (None, None) => Self::Unknown,
             },
-            [collection, id] => match (plural(collection), Shelf::named(collection)) {
+            [collection, id] => match (plural(collection), DirectoryList::named(collection)) {
                 (Some(context), _) => Self::ById(context, (*id).to_owned()),
-                (None, Some(shelf)) => Self::Shelf(shelf, Some((*id).to_owned())),
+                (None, Some(list)) => Self::Directory(list, Some((*id).to_owned())),
                 (None, None) => Self::Unknown,
             },
             [parent, id, child] => match (plural(parent), plural(child)) {
@@ -88,7 +88,7 @@ impl Route {
             Self::Children { .. } => "children",
             Self::Merges(_) | Self::Merge(_) => "merges",
             Self::CurrentUser | Self::CurrentToken => "identity",
-            Self::Shelf(..) => "directory",
+            Self::Directory(..) => "directory",
             Self::Unknown => "unknown",
         }
     }
@@ -98,7 +98,15 @@ impl Route {
         match self {
             Self::List(context) | Self::ById(context, _) | Self::Children { child: context, .. } => Some(*context),
             Self::Merges(_) | Self::Merge(_) => Some(Context::Customer),
+<<<<<<< HEAD
             Self::Search(_) | Self::CurrentUser | Self::CurrentToken | Self::Shelf(..) | Self::Unknown => None,
+=======
+            Self::Search(_)
+            | Self::CurrentUser
+            | Self::CurrentToken
+            | Self::Directory(..)
+            | Self::Unknown => None,
+>>>>>>> sim
         }
     }
 

@@ -12,7 +12,11 @@ use crate::render::{self, Style, Writer};
 use crate::search::{self, Found, Query, Reach, Scope, Span, Ties};
 use crate::shared::count;
 use crate::switches::{
+<<<<<<< HEAD
     ArchiveCovers, Mover, NextLinks, PastAnswer, SecondSortKey, Switches, TieOrder, Total, Visibility,
+=======
+    ArchiveCovers, Mover, PastAnswer, SecondSortKey, Switches, TieOrder, Total, Visibility,
+>>>>>>> sim
 };
 use crate::timestamp::DAY;
 use crate::world::World;
@@ -118,12 +122,7 @@ impl Page<'_> {
     fn page(&self, paging: PageParams, found: Found) -> Reply {
         let switches = self.switches();
         let pages = found.total.div_ceil(paging.size);
-        let next = match switches.next_links {
-            NextLinks::Endless => Next::Page,
-            _ if paging.page >= pages => Next::None,
-            NextLinks::Honest => Next::Page,
-            NextLinks::OtherOrigin => Next::OtherOrigin,
-        };
+        let next = Next::of(switches.next_links, paging.page < pages);
         let mut meta = Vec::new();
         match switches.total {
             Total::Exact => meta.push(("total", found.total.into())),

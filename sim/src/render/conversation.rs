@@ -37,7 +37,7 @@ fn subject_line(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice)
     writer.text_or_unset("externalId", dice.chance(5).then_some("legacy-4711"));
     writer.private("name", TEXTS.subject(dice), subject.masked);
     writer.sentences("preview", &TEXTS.sentences(dice), subject.masked);
-    writer.number("channels", format_args!("[\"{channel}\"]"));
+    writer.formatted("channels", format_args!("[\"{channel}\"]"));
     writer.text_or_unset("replyChannel", dice.chance(80).then_some(channel));
     let status = ["open", "snoozed", "done"].get(crate::rng::index(subject.fixed(31 + u64::from(record.rev), 3)));
     let status = status.copied().unwrap_or("open");
@@ -81,7 +81,7 @@ fn counters(writer: &mut Writer<'_>, subject: &Subject<'_>, moments: &Moments, d
         }
     }
     let open = record.updated - record.created;
-    writer.number(
+    writer.formatted(
         "totalOpen",
         format_args!("{{\"time\":{open},\"businessTime\":{},\"timeSinceLastDone\":{open}}}", open / 3),
     );

@@ -33,7 +33,7 @@ fn identity(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
         if subject.masked {
             writer.private(name, "", true);
         } else {
-            writer.number(name, format_args!("\"{first} {last}\""));
+            writer.shown(name, format_args!("{first} {last}"));
         }
     }
     writer.private("firstName", first, subject.masked);
@@ -41,8 +41,8 @@ fn identity(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
     writer.text("displayColor", dice.word(&["purple", "black", "maroon", "teal"]));
     writer.text("displayIcon", dice.word(&["branch", "stereo", "cloud", "leaf"]));
     if dice.chance(50) {
-        writer.number("externalId", format_args!("\"crm-{}\"", subject.ord));
-        writer.number(
+        writer.shown("externalId", format_args!("crm-{}", subject.ord));
+        writer.formatted(
             "externalIds",
             format_args!("[{{\"externalId\":\"crm-{}\",\"verified\":true,\"id\":null}}]", subject.ord),
         );
@@ -63,7 +63,11 @@ fn contacts(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
         if subject.masked {
             writer.private("email", "", true);
         } else {
+<<<<<<< HEAD
             writer.number("email", format_args!("\"{kind}{}@example.com\"", subject.ord));
+=======
+            writer.shown("email", format_args!("{kind}{}@example.com", subject.ord));
+>>>>>>> sim
         }
         writer.flag("verified", dice.chance(50));
         writer.flag("externalVerified", false);
@@ -74,7 +78,7 @@ fn contacts(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
     let shared = r#"[{"type":"work","email":"office@doetrading.example","verified":false,"id":null}]"#;
     writer.json("sharedEmails", if dice.chance(15) { shared } else { "[]" });
     if dice.chance(50) {
-        writer.number(
+        writer.formatted(
             "phones",
             format_args!(
                 r#"[{{"type":"mobile","phone":"+1555{:07}","verified":false,"id":null}}]"#,
@@ -168,7 +172,7 @@ fn conversations(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice
         }
     }
     let (open, done) = (dice.below(3), dice.below(9));
-    writer.number(
+    writer.formatted(
         "conversationCounts",
         format_args!("{{\"all\":{},\"open\":{open},\"snoozed\":0,\"done\":{done}}}", open + done),
     );

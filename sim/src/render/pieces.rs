@@ -24,9 +24,9 @@ pub(super) fn named<'a>(subject: &Subject<'_>, list: &'a [Named], purpose: u64) 
 }
 
 impl Writer<'_> {
-    /// `type` and `id` of a resource that is being opened.
+    /// `type` and `id` of a resource that is being opened; whoever lists resources writes the commas.
     pub(super) fn head(&mut self, subject: &Subject<'_>) {
-        self.open_bare();
+        self.raw(b"{");
         self.text("type", subject.context.name());
         self.id("id", &subject.id);
     }
@@ -136,21 +136,35 @@ impl Writer<'_> {
             _ => {}
         }
         self.open("custom");
+<<<<<<< HEAD
         self.number("orderNumberStr", format_args!("\"{}\"", 1_000 + dice.below(9_000)));
+=======
+        self.shown(
+            "orderNumberStr",
+            format_args!("{}", 1_000 + dice.below(9_000)),
+        );
+>>>>>>> sim
         if dice.chance(70) {
             self.text("contactReasonTree", dice.word(&["shipping.delayed", "shipping.lost", "billing", "other"]));
         }
         match dice.below(4) {
             0 => self.json("refundAmountNum", "0"),
             1 => self.number("refundAmountNum", dice.below(100_000)),
-            2 => self.number("refundAmountNum", format_args!("{}.5", dice.below(900))),
+            2 => self.formatted("refundAmountNum", format_args!("{}.5", dice.below(900))),
             _ => self.json("refundAmountNum", "null"),
         }
         self.flag("escalatedBool", dice.chance(20));
         self.time("promisedAt", subject.record.created / SECOND * SECOND + 2 * DAY);
         if dice.chance(30) {
             self.sentences("notesTxt", &TEXTS.sentences(dice), false);
+<<<<<<< HEAD
             self.number("accountUrl", format_args!("\"https://admin.acme.example/c/{}\"", dice.below(99_999)));
+=======
+            self.shown(
+                "accountUrl",
+                format_args!("https://admin.acme.example/c/{}", dice.below(99_999)),
+            );
+>>>>>>> sim
         }
         match dice.below(40) {
             0 => self.json("channelsStr", r#"["a","b"]"#),

@@ -14,12 +14,16 @@ pub(super) fn render(writer: &mut Writer<'_>, subject: Subject<'_>) {
     writer.head(&subject);
     writer.open("attributes");
     writer.text("displayName", first);
-    writer.number("name", format_args!("\"{first} {last}\""));
+    writer.shown("name", format_args!("{first} {last}"));
     writer.text("userType", user_type.name());
     if subject.masked {
         writer.private("email", "", true);
     } else {
+<<<<<<< HEAD
         writer.number("email", format_args!("\"user{}@acme.example\"", subject.ord));
+=======
+        writer.shown("email", format_args!("user{}@acme.example", subject.ord));
+>>>>>>> sim
     }
     let verified = (!pending).then_some(subject.record.created + 5 * MINUTE);
     writer.time_or_unset("emailVerifiedAt", verified);

@@ -2,6 +2,7 @@
 //!
 //! Rule: names and texts given to it are valid JSON string contents already.
 
+use std::fmt::Display;
 use std::io::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -33,7 +34,7 @@ impl<'a> Writer<'a> {
     }
 
     fn comma(&mut self) {
-        if !matches!(self.out.last(), None | Some(b'{' | b'[' | b':' | b',')) {
+        if !matches!(self.out.last(), None | Some(b'{' | b'[' | b':')) {
             self.out.push(b',');
         }
     }
@@ -69,8 +70,25 @@ impl<'a> Writer<'a> {
         }
     }
 
-    pub(crate) fn number(&mut self, name: &str, value: impl std::fmt::Display) {
+    pub(crate) fn number(&mut self, name: &str, value: impl Display) {
+        self.formatted(name, value);
+    }
+
+    /// A member whose JSON is put together on the spot.
+    pub(crate) fn formatted(&mut self, name: &str, value: impl Display) {
         self.key(name);
+        self.display(value);
+    }
+
+    /// A text that is put together on the spot.
+    pub(crate) fn shown(&mut self, name: &str, value: impl Display) {
+        self.key(name);
+        self.out.push(b'"');
+        self.display(value);
+        self.out.push(b'"');
+    }
+
+    fn display(&mut self, value: impl Display) {
         // Writing to memory cannot fail.
         let _ = write!(self.out, "{value}");
     }

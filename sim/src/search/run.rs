@@ -219,3 +219,80 @@ impl Matcher<'_> {
         ord.is_some() && ids.iter().any(|id| store.find(id) == ord)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::WorldSpec;
+    use proptest::prelude::*;
+
+    const NOW: i64 = 1_793_491_200_000;
+
+    fn world() -> World {
+        let mut world = World::new(
+            &WorldSpec {
+                messages: 400,
+                ..WorldSpec::default()
+            },
+            NOW,
+        );
+        drop(world.tie(Context::Message, 150, NOW - 5_000, NOW));
+        world.index_due(NOW, 0);
+        world
+    }
+
+    /// A condition that every record meets and that position alone cannot answer.
+    fn scanned(query: &Query) -> Query {
+        let mut query = query.clone();
+        query.all.push(Clause {
+            field: Field::Created,
+            tests: vec![Test::Within(Span::ALL)],
+        });
+        query
+    }
+
+    fn ties() -> impl Strategy<Value = Ties> {
+        prop_oneof![
+            Just(Ties::Stable),
+            any::<u64>().prop_map(Ties::Random),
+            Just(Ties::SecondKey)
+        ]
+    }
+
+    fn direction() -> impl Strategy<Value = Direction> {
+        prop_oneof![Just(Direction::Ascending), Just(Direction::Descending)]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn position_and_scan_give_the_same_page(
+            days in (0_i64..1_200, 0_i64..1_200),
+            ties in ties(),
+            directions in (direction(), direction()),
+            with_deleted: bool,
+            page in (0_usize..450, 1_usize..90),
+        ) {
+            let world = world();
+            let day = 86_400_000;
+            let span = Span { from: NOW - days.0.max(days.1) * day, until: NOW - days.0.min(days.1) * day };
+            let query = Query {
+                context: Context::Message,
+                all: vec![Clause { field: Field::Updated, tests: vec![Test::Within(span)] }],
+                any: Vec::new(),
+                none: Vec::new(),
+                with_deleted,
+                sort: vec![
+                    SortKey { field: Field::Updated, direction: directions.0 },
+                    SortKey { field: Field::Created, direction: directions.1 },
+                ],
+            };
+            let times = &world.store(Context::Message).indexed;
+            let scope = Scope { world: &world, view: View::Index, times, covers: Span::ALL, with_deleted, ties };
+            let quick = run(&scope, &query, page.0, page.1);
+            let slow = run(&scope, &scanned(&query), page.0, page.1);
+            prop_assert_eq!(quick.total, slow.total);
+            prop_assert_eq!(quick.ords, slow.ords);
+        }
+    }
+}

@@ -147,10 +147,18 @@ impl Default for Switches {
 }
 
 impl Switches {
-    /// Limits so high that they are never met: for tests and measurements of something else.
+    /// Limits so high that they are never met, and still fit any integer: for tests and measurements of something else.
     #[must_use]
     pub fn unlimited() -> Self {
+<<<<<<< HEAD
         Self { org_limit: u64::MAX, search_limit: u64::MAX, ..Self::default() }
+=======
+        Self {
+            org_limit: 1_000_000_000,
+            search_limit: 1_000_000_000,
+            ..Self::default()
+        }
+>>>>>>> sim
     }
 
     /// These switches with those of a JSON object changed.

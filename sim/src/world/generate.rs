@@ -71,13 +71,18 @@ impl Founder {
         (base + dice.millis(step.max(1))).clamp(self.start, self.end - 1)
     }
 
+    /// An instant within a time after another one, but before the end: nothing may pile up there.
+    fn later(&self, after: i64, within: i64, dice: &mut Dice) -> i64 {
+        after + dice.millis(within.min(self.end - after).max(1))
+    }
+
     fn record(&self, stored: i64, parent: u32, dice: &mut Dice) -> Record {
         let settled = stored.max(self.start);
         let updated = match dice.below(100) {
             0..30 => settled,
-            30..75 => settled + dice.millis(2 * HOUR),
-            75..95 => settled + dice.millis(20 * DAY),
-            _ => settled + dice.millis((self.end - settled).max(1)),
+            30..75 => self.later(settled, 2 * HOUR, dice),
+            75..95 => self.later(settled, 20 * DAY, dice),
+            _ => self.later(settled, i64::MAX, dice),
         };
         let imported = dice.chance(2);
         let created = if imported { stored - DAY - dice.millis(4 * 365 * DAY) } else { stored };
@@ -127,6 +132,7 @@ impl Founder {
             let last = (conversations.len() as u64).saturating_sub(1);
             let parent = (base + dice.below(12)).saturating_sub(6).min(last);
             let parent = u32::try_from(parent).unwrap_or(0);
+<<<<<<< HEAD
             let earliest = conversations.get(parent as usize).map_or(self.start, stored_at);
             let delay = match dice.below(3) {
                 0 => dice.millis(10 * SECOND),
@@ -135,6 +141,26 @@ impl Founder {
             };
             let stored = (earliest + delay).min(self.end - 1).max(earliest);
             self.record(stored, if conversations.is_empty() { ORPHAN } else { parent }, dice)
+=======
+            let earliest = conversations
+                .get(parent as usize)
+                .map_or(self.start, stored_at);
+            let within = match dice.below(3) {
+                0 => 10 * SECOND,
+                1 => 90 * MINUTE,
+                _ => 4 * DAY,
+            };
+            let stored = self.later(earliest, within, dice);
+            self.record(
+                stored,
+                if conversations.is_empty() {
+                    ORPHAN
+                } else {
+                    parent
+                },
+                dice,
+            )
+>>>>>>> sim
         };
         (0..count).map(one).collect()
     }

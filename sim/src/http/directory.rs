@@ -5,13 +5,13 @@ use serde_json::json;
 use super::api::Call;
 use super::listing::{Listing, Next, close};
 use super::reply::Reply;
-use super::route::Shelf;
+use super::route::DirectoryList;
 use crate::context::Context;
 use crate::render::Writer;
 use crate::timestamp;
 use crate::world::{Directory, Merge, Named, World};
 
-impl Shelf {
+impl DirectoryList {
     const fn type_name(self) -> &'static str {
         match self {
             Self::Tags => "tag",
@@ -100,21 +100,44 @@ fn render_merge(writer: &mut Writer<'_>, world: &World, number: u32, merge: &Mer
 
 impl Call<'_> {
     /// One of the small lists, or one item of it.
-    pub(super) fn shelf(&self, shelf: Shelf, id: Option<&str>) -> Reply {
+    pub(super) fn directory(&self, list: DirectoryList, id: Option<&str>) -> Reply {
         let world = self.shared.world();
-        let items = shelf.items(&world.directory);
+        let items = list.items(&world.directory);
         if let Some(id) = id {
+<<<<<<< HEAD:sim/src/http/shelves.rs
             let named = shelf == Shelf::Klasses;
             let item = items.iter().find(|item| item.id.bytes() == id.as_bytes() || (named && item.name == id));
+=======
+            let named = list == DirectoryList::Klasses;
+            let item = items
+                .iter()
+                .find(|item| item.id.bytes() == id.as_bytes() || (named && item.name == id));
+>>>>>>> sim:sim/src/http/directory.rs
             return match item {
-                Some(item) => self.single(|writer| shelf.render(writer, &world, item)),
+                Some(item) => self.single(|writer| list.render(writer, &world, item)),
                 None => Reply::not_found(),
             };
         }
         // Everything there is on the deleted side of these lists is nothing.
+<<<<<<< HEAD:sim/src/http/shelves.rs
         let items = if self.params.get("deleted") == Some("true") { &[] } else { items };
         let most = if shelf == Shelf::Teams { 500 } else { 100 };
         self.pages(items, most, |writer, item| shelf.render(writer, &world, item))
+=======
+        let items = if self.params.get("deleted") == Some("true") {
+            &[]
+        } else {
+            items
+        };
+        let most = if list == DirectoryList::Teams {
+            500
+        } else {
+            100
+        };
+        self.pages(items, most, |writer, item| {
+            list.render(writer, &world, item)
+        })
+>>>>>>> sim:sim/src/http/directory.rs
     }
 
     /// The merges that a customer took part in, oldest first.
@@ -154,7 +177,7 @@ impl Call<'_> {
             path: self.path,
             params: &self.params,
             paging,
-            next: if more { Next::Page } else { Next::None },
+            next: Next::of(self.switches.next_links, more),
             meta: Vec::new(),
             last: None,
         };
