@@ -14,11 +14,7 @@ const PAGES: usize = 1_000;
 const PAGE_SIZE: usize = 500;
 
 /// Sends one search and drops its answer; returns the length of the body.
-fn page(
-    stream: &mut BufReader<TcpStream>,
-    page: usize,
-    from: &str,
-) -> Result<usize, Box<dyn Error>> {
+fn page(stream: &mut BufReader<TcpStream>, page: usize, from: &str) -> Result<usize, Box<dyn Error>> {
     let body = format!(
         r#"{{"queryContext":"message","and":[{{"message_updated_at":{{"gte":"{from}"}}}}],"sort":[{{"message_updated_at":"asc"}}]}}"#
     );
@@ -41,10 +37,7 @@ fn page(
     Ok(usize::try_from(copied)?)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this program exists to measure real time"
-)]
+#[expect(clippy::disallowed_methods, reason = "this program exists to measure real time")]
 fn present() -> Instant {
     Instant::now()
 }
@@ -57,13 +50,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let founded = started.elapsed();
     let addr = sim.addr();
     let reader = tokio::task::spawn_blocking(move || -> Result<usize, String> {
-        let mut stream =
-            BufReader::new(TcpStream::connect(addr).map_err(|error| error.to_string())?);
+        let mut stream = BufReader::new(TcpStream::connect(addr).map_err(|error| error.to_string())?);
         let mut bytes = 0;
         for number in 0..PAGES {
             let from = format!("2025-{:02}-01T00:00:00.000Z", number / 20 % 12 + 1);
-            bytes +=
-                page(&mut stream, number % 20 + 1, &from).map_err(|error| error.to_string())?;
+            bytes += page(&mut stream, number % 20 + 1, &from).map_err(|error| error.to_string())?;
         }
         Ok(bytes)
     });
@@ -71,21 +62,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let bytes = reader.await??;
     let seconds = started.elapsed().as_secs_f64();
     let mut out = std::io::stdout();
-    writeln!(
-        out,
-        "founded {MESSAGES} messages in {:.1} s",
-        founded.as_secs_f64()
-    )?;
-    writeln!(
-        out,
-        "{PAGES} pages, {} MB in {seconds:.2} s",
-        bytes / 1_000_000
-    )?;
-    writeln!(
-        out,
-        "{:.0} pages/s, {:.0} messages/s",
-        PAGES as f64 / seconds,
-        (PAGES * PAGE_SIZE) as f64 / seconds
-    )?;
+    writeln!(out, "founded {MESSAGES} messages in {:.1} s", founded.as_secs_f64())?;
+    writeln!(out, "{PAGES} pages, {} MB in {seconds:.2} s", bytes / 1_000_000)?;
+    writeln!(out, "{:.0} pages/s, {:.0} messages/s", PAGES as f64 / seconds, (PAGES * PAGE_SIZE) as f64 / seconds)?;
     Ok(())
 }

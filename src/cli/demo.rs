@@ -10,7 +10,9 @@ use super::args::Demo;
 use super::run::{closing, execute};
 use super::terminal::Terminal;
 use crate::catalog::Catalog;
-use crate::config::{Config, Deletes, Destination, Pipeline, Reconcile, RequestLimit, Rescan, S3, Source, UnknownAttributes};
+use crate::config::{
+    Config, Deletes, Destination, Pipeline, Reconcile, RequestLimit, Rescan, S3, Source, UnknownAttributes,
+};
 use crate::run::{Command, Exit, RunError};
 
 /// Marks a folder that a demo made and may replace.
@@ -54,7 +56,8 @@ fn prepare(folder: &Path) -> Result<(), RunError> {
         std::fs::remove_dir_all(folder).map_err(failed)?;
     }
     std::fs::create_dir_all(folder.join("_kustlake")).map_err(failed)?;
-    std::fs::write(folder.join(MARK), "This folder was made by `kustlake demo`, which may replace it.\n").map_err(failed)
+    std::fs::write(folder.join(MARK), "This folder was made by `kustlake demo`, which may replace it.\n")
+        .map_err(failed)
 }
 
 async fn simulate(records: u32) -> Result<SimHandle, RunError> {
@@ -73,7 +76,8 @@ async fn simulate(records: u32) -> Result<SimHandle, RunError> {
 }
 
 fn config(sim: &SimHandle, folder: &Path, catalog: &Catalog) -> Result<Config, RunError> {
-    let base_url = sim.base_url().parse().map_err(|error| RunError::Internal(format!("the simulator's address: {error}")))?;
+    let base_url =
+        sim.base_url().parse().map_err(|error| RunError::Internal(format!("the simulator's address: {error}")))?;
     let pipelines = catalog.iter().map(|entity| Pipeline {
         entity: entity.name.clone(),
         mode: entity.default_mode(),

@@ -22,7 +22,13 @@ pub(super) fn entities(catalog: &Catalog, terminal: &Terminal) {
             for entity in catalog.iter() {
                 let modes: Vec<_> = entity.modes.iter().map(ToString::to_string).collect();
                 let columns = entity.columns.len().to_string();
-                table.row([entity.name.to_string(), modes.join(", "), access(entity).to_owned(), columns, entity.about.clone()]);
+                table.row([
+                    entity.name.to_string(),
+                    modes.join(", "),
+                    access(entity).to_owned(),
+                    columns,
+                    entity.about.clone(),
+                ]);
             }
             terminal.line(&table.render());
         }

@@ -112,7 +112,8 @@ fn selected(args: &Args, catalog: &Catalog, only: &[String]) -> Result<Config, R
     let mut config = load(&args.config, catalog)?;
     if let Some(unknown) = only.iter().find(|name| !config.pipelines.iter().any(|one| one.entity.as_str() == **name)) {
         let known: Vec<_> = config.pipelines.iter().map(|one| one.entity.as_str()).collect();
-        let told = format!("--only {unknown}: not among the pipelines of {}: {}", args.config.display(), known.join(", "));
+        let told =
+            format!("--only {unknown}: not among the pipelines of {}: {}", args.config.display(), known.join(", "));
         return Err(RunError::Usage(told));
     }
     if !only.is_empty() {

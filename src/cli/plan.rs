@@ -17,7 +17,9 @@ pub(super) async fn plan(config: &Config, terminal: &Terminal, catalog: &Catalog
     match terminal.style() {
         Style::Machine => {
             let entities: Vec<_> = previews.iter().map(json).collect();
-            terminal.line(&json!({"until": until, "entities": entities, "searches": searches, "minutes": minutes}).to_string());
+            terminal.line(
+                &json!({"until": until, "entities": entities, "searches": searches, "minutes": minutes}).to_string(),
+            );
         }
         Style::Person => {
             let mut table = TextTable::new(["entity", "window", "records", "searches", "other requests"], 2);

@@ -55,44 +55,6 @@ struct Arrival<'a> {
 /// Answers an API request.
 pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<SimBody>, Dropped> {
     let (parts, body) = request.into_parts();
-<<<<<<< HEAD
-    let switches = shared.switches();
-    let now = shared.clock.now();
-    let number = count(&shared.requests);
-    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or(""));
-    let route = Route::of(path);
-    let context = route.context().map(crate::context::Context::name);
-    shared.tally().arrive(route.kind(), context, route.searches(), now);
-    if switches.latency_ms > 0 {
-        pause(switches.latency_ms).await;
-    }
-    let body = Limited::new(body, MOST_BYTES).collect().await;
-    let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let (verdict, passed) = admit(shared, &switches, authorization, &route, now);
-    let fault = if passed.is_ok() { strike(&switches, number) } else { None };
-    let reply = match (passed, fault) {
-        (Err(refusal), _) => refusal,
-        (Ok(_), Some(fault)) if fault.replaces() => fault.reply(),
-        (Ok(_), _) if !allowed(&parts.method, &route) => violation(shared),
-        (Ok(token), _) => {
-            let params = Params::read(query);
-            let call = Call { shared, switches, token, path, params, now, number };
-            match body {
-                Ok(body) => call.answer(&route, &body.to_bytes()),
-                Err(_) => Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large"),
-            }
-        }
-    };
-    let dropped = fault == Some(Fault::DropBefore);
-    shared.tally().answer(&Outcome {
-        method: parts.method.as_str(),
-        path: parts.uri.path_and_query().map_or(path, |path| path.as_str()),
-        status: if dropped { 0 } else { reply.status.as_u16() },
-        records: reply.records,
-        bytes: reply.body.len(),
-    });
-    if dropped {
-=======
     let arrival = Arrival {
         shared,
         switches: shared.switches(),
@@ -109,17 +71,8 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Resul
     let body = body.ok().map(|body| body.to_bytes());
     let authorization = parts.headers.get(AUTHORIZATION);
     let authorization = authorization.and_then(|value| value.to_str().ok());
-    let (verdict, passed) = admit(
-        shared,
-        &arrival.switches,
-        authorization,
-        &arrival.route,
-        arrival.now,
-    );
-    let fault = passed
-        .is_ok()
-        .then(|| strike(&arrival.switches, arrival.number))
-        .flatten();
+    let (verdict, passed) = admit(shared, &arrival.switches, authorization, &arrival.route, arrival.now);
+    let fault = passed.is_ok().then(|| strike(&arrival.switches, arrival.number)).flatten();
     let reply = match (passed, fault.and_then(Fault::replacement)) {
         (Err(refusal), _) => refusal,
         (Ok(_), Some(replacement)) => replacement,
@@ -127,7 +80,6 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Resul
     };
     arrival.close(&reply, fault);
     if fault == Some(Fault::DropBefore) {
->>>>>>> sim
         return Err(Dropped);
     }
     let response = head(&arrival.switches, &reply, verdict, shared.clock.now());
@@ -137,15 +89,6 @@ pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Resul
     })
 }
 
-<<<<<<< HEAD
-fn violation(shared: &Shared) -> Reply {
-    shared.tally().violate();
-    Reply::error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Only reading is simulated")
-}
-
-fn allowed(method: &Method, route: &Route) -> bool {
-    if route.searches() { method == Method::POST } else { method == Method::GET }
-=======
 impl Arrival<'_> {
     fn writes(&self) -> bool {
         let method = &self.parts.method;
@@ -168,11 +111,7 @@ impl Arrival<'_> {
             return Reply::error(status, code, "Only reading is simulated");
         }
         let Some(body) = body else {
-            return Reply::error(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                "The body is too large",
-            );
+            return Reply::error(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large");
         };
         let call = Call {
             shared: self.shared,
@@ -197,7 +136,6 @@ impl Arrival<'_> {
             bytes: reply.body.len(),
         });
     }
->>>>>>> sim
 }
 
 /// Key, budgets and role, in this order.

@@ -99,15 +99,7 @@ const fn directory_roles(list: DirectoryList) -> &'static [&'static str] {
             "org.user.content.shortcut.read",
             "org.admin.content.shortcut.read",
         ],
-<<<<<<< HEAD
-        Shelf::Klasses => &["org.permission.klass.read", "org.user.klass.read", "org.admin.klass.read"],
-=======
-        DirectoryList::Klasses => &[
-            "org.permission.klass.read",
-            "org.user.klass.read",
-            "org.admin.klass.read",
-        ],
->>>>>>> sim
+        DirectoryList::Klasses => &["org.permission.klass.read", "org.user.klass.read", "org.admin.klass.read"],
     }
 }
 
@@ -128,18 +120,10 @@ impl TokenSpec {
                 "org.user.customer.read",
                 "org.admin.customer.merge.read",
             ]),
-<<<<<<< HEAD
             Route::Merge(_) => {
                 self.has_any(&["org.permission.customer_merge.create", "org.permission.customer_merge.read"])
             }
-            Route::Shelf(shelf, _) => self.has_any(shelf_roles(*shelf)),
-=======
-            Route::Merge(_) => self.has_any(&[
-                "org.permission.customer_merge.create",
-                "org.permission.customer_merge.read",
-            ]),
             Route::Directory(list, _) => self.has_any(directory_roles(*list)),
->>>>>>> sim
             Route::CurrentUser | Route::CurrentToken | Route::Unknown => true,
         }
     }

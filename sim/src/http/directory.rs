@@ -104,40 +104,17 @@ impl Call<'_> {
         let world = self.shared.world();
         let items = list.items(&world.directory);
         if let Some(id) = id {
-<<<<<<< HEAD:sim/src/http/shelves.rs
-            let named = shelf == Shelf::Klasses;
-            let item = items.iter().find(|item| item.id.bytes() == id.as_bytes() || (named && item.name == id));
-=======
             let named = list == DirectoryList::Klasses;
-            let item = items
-                .iter()
-                .find(|item| item.id.bytes() == id.as_bytes() || (named && item.name == id));
->>>>>>> sim:sim/src/http/directory.rs
+            let item = items.iter().find(|item| item.id.bytes() == id.as_bytes() || (named && item.name == id));
             return match item {
                 Some(item) => self.single(|writer| list.render(writer, &world, item)),
                 None => Reply::not_found(),
             };
         }
         // Everything there is on the deleted side of these lists is nothing.
-<<<<<<< HEAD:sim/src/http/shelves.rs
         let items = if self.params.get("deleted") == Some("true") { &[] } else { items };
-        let most = if shelf == Shelf::Teams { 500 } else { 100 };
-        self.pages(items, most, |writer, item| shelf.render(writer, &world, item))
-=======
-        let items = if self.params.get("deleted") == Some("true") {
-            &[]
-        } else {
-            items
-        };
-        let most = if list == DirectoryList::Teams {
-            500
-        } else {
-            100
-        };
-        self.pages(items, most, |writer, item| {
-            list.render(writer, &world, item)
-        })
->>>>>>> sim:sim/src/http/directory.rs
+        let most = if list == DirectoryList::Teams { 500 } else { 100 };
+        self.pages(items, most, |writer, item| list.render(writer, &world, item))
     }
 
     /// The merges that a customer took part in, oldest first.

@@ -36,52 +36,18 @@ pub(crate) fn strike(switches: &Switches, number: u64) -> Option<Fault> {
 }
 
 impl Fault {
-<<<<<<< HEAD
-    /// Whether the fault needs no answer to spoil.
-    pub(crate) const fn replaces(self) -> bool {
-        matches!(self, Self::DropBefore | Self::ServerError(_) | Self::Html | Self::Redirect)
-    }
-
-    /// The answer that this fault gives instead of one.
-    pub(crate) fn reply(self) -> Reply {
-=======
     /// The answer that this fault gives in place of one; `None` when it spoils the right one.
     pub(crate) fn replacement(self) -> Option<Reply> {
-        let bare = |status, body: &[u8]| Reply {
-            status,
-            body: body.to_vec(),
-            records: None,
-        };
->>>>>>> sim
+        let bare = |status, body: &[u8]| Reply { status, body: body.to_vec(), records: None };
         match self {
             Self::DropBefore => Some(bare(StatusCode::OK, b"")),
             Self::ServerError(status) => {
-<<<<<<< HEAD
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-                Reply::error(status, "internal_error", "Something went wrong")
+                Some(Reply::error(status, "internal_error", "Something went wrong"))
             }
-            Self::Html => Reply {
-                status: StatusCode::BAD_GATEWAY,
-                body: b"<html><body><h1>502 Bad Gateway</h1></body></html>".to_vec(),
-                records: None,
-            },
-            _ => Reply { status: StatusCode::FOUND, body: Vec::new(), records: None },
-=======
-                let status =
-                    StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-                Some(Reply::error(
-                    status,
-                    "internal_error",
-                    "Something went wrong",
-                ))
-            }
-            Self::Html => Some(bare(
-                StatusCode::BAD_GATEWAY,
-                b"<html><body><h1>502 Bad Gateway</h1></body></html>",
-            )),
+            Self::Html => Some(bare(StatusCode::BAD_GATEWAY, b"<html><body><h1>502 Bad Gateway</h1></body></html>")),
             Self::Redirect => Some(bare(StatusCode::FOUND, b"")),
             Self::DropMidway | Self::Truncated | Self::Garbage => None,
->>>>>>> sim
         }
     }
 

@@ -60,17 +60,8 @@ impl Call<'_> {
             path: self.path,
             params: &self.params,
             paging,
-<<<<<<< HEAD
-            next: if paging.page < pages { Next::Page } else { Next::None },
-            meta: if counted { vec![("total", slice.total.into()), ("totalPages", pages.into())] } else { Vec::new() },
-=======
             next: Next::of(self.switches.next_links, paging.page < pages),
-            meta: if counted {
-                vec![("total", slice.total.into()), ("totalPages", pages.into())]
-            } else {
-                Vec::new()
-            },
->>>>>>> sim
+            meta: if counted { vec![("total", slice.total.into()), ("totalPages", pages.into())] } else { Vec::new() },
             last: counted.then_some(pages),
         };
         let mut out = listing.open(1_024 + slice.ords.len() * 2_600);

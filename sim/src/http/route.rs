@@ -98,15 +98,7 @@ impl Route {
         match self {
             Self::List(context) | Self::ById(context, _) | Self::Children { child: context, .. } => Some(*context),
             Self::Merges(_) | Self::Merge(_) => Some(Context::Customer),
-<<<<<<< HEAD
-            Self::Search(_) | Self::CurrentUser | Self::CurrentToken | Self::Shelf(..) | Self::Unknown => None,
-=======
-            Self::Search(_)
-            | Self::CurrentUser
-            | Self::CurrentToken
-            | Self::Directory(..)
-            | Self::Unknown => None,
->>>>>>> sim
+            Self::Search(_) | Self::CurrentUser | Self::CurrentToken | Self::Directory(..) | Self::Unknown => None,
         }
     }
 

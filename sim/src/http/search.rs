@@ -11,13 +11,7 @@ use crate::context::Context;
 use crate::render::{self, Style, Writer};
 use crate::search::{self, Found, Query, Reach, Scope, Span, Ties};
 use crate::shared::count;
-use crate::switches::{
-<<<<<<< HEAD
-    ArchiveCovers, Mover, NextLinks, PastAnswer, SecondSortKey, Switches, TieOrder, Total, Visibility,
-=======
-    ArchiveCovers, Mover, PastAnswer, SecondSortKey, Switches, TieOrder, Total, Visibility,
->>>>>>> sim
-};
+use crate::switches::{ArchiveCovers, Mover, PastAnswer, SecondSortKey, Switches, TieOrder, Total, Visibility};
 use crate::timestamp::DAY;
 use crate::world::World;
 use crate::world::store::View;

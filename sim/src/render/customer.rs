@@ -63,11 +63,7 @@ fn contacts(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
         if subject.masked {
             writer.private("email", "", true);
         } else {
-<<<<<<< HEAD
-            writer.number("email", format_args!("\"{kind}{}@example.com\"", subject.ord));
-=======
             writer.shown("email", format_args!("{kind}{}@example.com", subject.ord));
->>>>>>> sim
         }
         writer.flag("verified", dice.chance(50));
         writer.flag("externalVerified", false);

@@ -47,14 +47,7 @@ impl Message<'_> {
     fn content(&self, writer: &mut Writer<'_>, dice: &mut Dice) {
         let email = self.channel == "email";
         if email {
-<<<<<<< HEAD
-            writer.number("externalId", format_args!("\"<CAF8x-{:x}@mail.example.com>\"", self.subject.salt));
-=======
-            writer.shown(
-                "externalId",
-                format_args!("<CAF8x-{:x}@mail.example.com>", self.subject.salt),
-            );
->>>>>>> sim
+            writer.shown("externalId", format_args!("<CAF8x-{:x}@mail.example.com>", self.subject.salt));
         } else {
             writer.unset("externalId");
         }

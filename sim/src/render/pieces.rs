@@ -136,14 +136,7 @@ impl Writer<'_> {
             _ => {}
         }
         self.open("custom");
-<<<<<<< HEAD
-        self.number("orderNumberStr", format_args!("\"{}\"", 1_000 + dice.below(9_000)));
-=======
-        self.shown(
-            "orderNumberStr",
-            format_args!("{}", 1_000 + dice.below(9_000)),
-        );
->>>>>>> sim
+        self.shown("orderNumberStr", format_args!("{}", 1_000 + dice.below(9_000)));
         if dice.chance(70) {
             self.text("contactReasonTree", dice.word(&["shipping.delayed", "shipping.lost", "billing", "other"]));
         }
@@ -157,14 +150,7 @@ impl Writer<'_> {
         self.time("promisedAt", subject.record.created / SECOND * SECOND + 2 * DAY);
         if dice.chance(30) {
             self.sentences("notesTxt", &TEXTS.sentences(dice), false);
-<<<<<<< HEAD
-            self.number("accountUrl", format_args!("\"https://admin.acme.example/c/{}\"", dice.below(99_999)));
-=======
-            self.shown(
-                "accountUrl",
-                format_args!("https://admin.acme.example/c/{}", dice.below(99_999)),
-            );
->>>>>>> sim
+            self.shown("accountUrl", format_args!("https://admin.acme.example/c/{}", dice.below(99_999)));
         }
         match dice.below(40) {
             0 => self.json("channelsStr", r#"["a","b"]"#),

@@ -19,11 +19,7 @@ pub(super) fn render(writer: &mut Writer<'_>, subject: Subject<'_>) {
     if subject.masked {
         writer.private("email", "", true);
     } else {
-<<<<<<< HEAD
-        writer.number("email", format_args!("\"user{}@acme.example\"", subject.ord));
-=======
         writer.shown("email", format_args!("user{}@acme.example", subject.ord));
->>>>>>> sim
     }
     let verified = (!pending).then_some(subject.record.created + 5 * MINUTE);
     writer.time_or_unset("emailVerifiedAt", verified);

@@ -229,13 +229,7 @@ mod tests {
     const NOW: i64 = 1_793_491_200_000;
 
     fn world() -> World {
-        let mut world = World::new(
-            &WorldSpec {
-                messages: 400,
-                ..WorldSpec::default()
-            },
-            NOW,
-        );
+        let mut world = World::new(&WorldSpec { messages: 400, ..WorldSpec::default() }, NOW);
         drop(world.tie(Context::Message, 150, NOW - 5_000, NOW));
         world.index_due(NOW, 0);
         world
@@ -244,19 +238,12 @@ mod tests {
     /// A condition that every record meets and that position alone cannot answer.
     fn scanned(query: &Query) -> Query {
         let mut query = query.clone();
-        query.all.push(Clause {
-            field: Field::Created,
-            tests: vec![Test::Within(Span::ALL)],
-        });
+        query.all.push(Clause { field: Field::Created, tests: vec![Test::Within(Span::ALL)] });
         query
     }
 
     fn ties() -> impl Strategy<Value = Ties> {
-        prop_oneof![
-            Just(Ties::Stable),
-            any::<u64>().prop_map(Ties::Random),
-            Just(Ties::SecondKey)
-        ]
+        prop_oneof![Just(Ties::Stable), any::<u64>().prop_map(Ties::Random), Just(Ties::SecondKey)]
     }
 
     fn direction() -> impl Strategy<Value = Direction> {

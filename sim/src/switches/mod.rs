@@ -150,15 +150,7 @@ impl Switches {
     /// Limits so high that they are never met, and still fit any integer: for tests and measurements of something else.
     #[must_use]
     pub fn unlimited() -> Self {
-<<<<<<< HEAD
-        Self { org_limit: u64::MAX, search_limit: u64::MAX, ..Self::default() }
-=======
-        Self {
-            org_limit: 1_000_000_000,
-            search_limit: 1_000_000_000,
-            ..Self::default()
-        }
->>>>>>> sim
+        Self { org_limit: 1_000_000_000, search_limit: 1_000_000_000, ..Self::default() }
     }
 
     /// These switches with those of a JSON object changed.

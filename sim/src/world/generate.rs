@@ -132,35 +132,14 @@ impl Founder {
             let last = (conversations.len() as u64).saturating_sub(1);
             let parent = (base + dice.below(12)).saturating_sub(6).min(last);
             let parent = u32::try_from(parent).unwrap_or(0);
-<<<<<<< HEAD
             let earliest = conversations.get(parent as usize).map_or(self.start, stored_at);
-            let delay = match dice.below(3) {
-                0 => dice.millis(10 * SECOND),
-                1 => dice.millis(90 * MINUTE),
-                _ => dice.millis(4 * DAY),
-            };
-            let stored = (earliest + delay).min(self.end - 1).max(earliest);
-            self.record(stored, if conversations.is_empty() { ORPHAN } else { parent }, dice)
-=======
-            let earliest = conversations
-                .get(parent as usize)
-                .map_or(self.start, stored_at);
             let within = match dice.below(3) {
                 0 => 10 * SECOND,
                 1 => 90 * MINUTE,
                 _ => 4 * DAY,
             };
             let stored = self.later(earliest, within, dice);
-            self.record(
-                stored,
-                if conversations.is_empty() {
-                    ORPHAN
-                } else {
-                    parent
-                },
-                dice,
-            )
->>>>>>> sim
+            self.record(stored, if conversations.is_empty() { ORPHAN } else { parent }, dice)
         };
         (0..count).map(one).collect()
     }

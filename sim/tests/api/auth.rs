@@ -6,11 +6,7 @@ use serde_json::json;
 use crate::client::{send, start};
 
 fn key(token: &str, roles: &[&str]) -> TokenSpec {
-    TokenSpec {
-        token: token.into(),
-        roles: roles.iter().map(|role| (*role).into()).collect(),
-        expires_at: None,
-    }
+    TokenSpec { token: token.into(), roles: roles.iter().map(|role| (*role).into()).collect(), expires_at: None }
 }
 
 #[test]
@@ -18,10 +14,7 @@ fn without_a_key_there_is_nothing() {
     let sim = start();
     let ask = |token| send(sim.handle.addr(), "GET", "/v1/messages", token, "").unwrap();
     for answer in [ask(None), ask(Some("wrong"))] {
-        assert_eq!(
-            (answer.status, answer.json()["errors"][0]["code"].as_str()),
-            (401, Some("unauthorized"))
-        );
+        assert_eq!((answer.status, answer.json()["errors"][0]["code"].as_str()), (401, Some("unauthorized")));
     }
     assert_eq!(ask(Some("sim-token")).status, 200);
 }
@@ -30,10 +23,7 @@ fn without_a_key_there_is_nothing() {
 fn a_key_expires_in_simulated_time() {
     let sim = start();
     let at = sim.handle.clock().now() + 60_000;
-    sim.handle.add_token(TokenSpec {
-        expires_at: Some(at),
-        ..key("short", &["org.user.message.read"])
-    });
+    sim.handle.add_token(TokenSpec { expires_at: Some(at), ..key("short", &["org.user.message.read"]) });
     assert_eq!(sim.get_as("short", "/v1/messages").status, 200);
     sim.handle.clock().advance(60_000);
     let expired = sim.get_as("short", "/v1/messages");
@@ -44,58 +34,32 @@ fn a_key_expires_in_simulated_time() {
 #[test]
 fn each_resource_needs_its_role() {
     let sim = start();
-    sim.handle.add_token(key(
-        "notes",
-        &["org.permission.note.read", "org.user.search.read"],
-    ));
+    sim.handle.add_token(key("notes", &["org.permission.note.read", "org.user.search.read"]));
     assert_eq!(sim.get_as("notes", "/v1/notes").status, 200);
     assert_eq!(sim.get_as("notes", "/v1/tags").status, 200);
-    for path in [
-        "/v1/messages",
-        "/v1/users",
-        "/v1/customers",
-        "/v1/teams",
-        "/v1/klasses",
-        "/v1/shortcuts",
-    ] {
+    for path in ["/v1/messages", "/v1/users", "/v1/customers", "/v1/teams", "/v1/klasses", "/v1/shortcuts"] {
         assert_eq!(sim.get_as("notes", path).status, 403, "{path}");
     }
     let search = |context: &str| {
         let body = json!({"queryContext": context}).to_string();
-        send(
-            sim.handle.addr(),
-            "POST",
-            "/v1/customers/search",
-            Some("notes"),
-            &body,
-        )
-        .unwrap()
-        .status
+        send(sim.handle.addr(), "POST", "/v1/customers/search", Some("notes"), &body).unwrap().status
     };
     assert_eq!((search("note"), search("message")), (200, 403));
     sim.switch(json!({"search_roles": "search_only"}));
     assert_eq!(search("message"), 200);
-    sim.handle
-        .add_token(key("notes", &["org.permission.note.read"]));
+    sim.handle.add_token(key("notes", &["org.permission.note.read"]));
     assert_eq!(search("note"), 403);
 }
 
 #[test]
 fn a_key_can_always_ask_about_itself() {
     let sim = start();
-    sim.handle
-        .add_token(key("abcd-efgh", &["org.user.note.read"]));
+    sim.handle.add_token(key("abcd-efgh", &["org.user.note.read"]));
     let own = sim.get_as("abcd-efgh", "/v1/auth/tokens/current").json();
-    assert_eq!(
-        own["data"]["attributes"]["roles"],
-        json!(["org.user.note.read"])
-    );
+    assert_eq!(own["data"]["attributes"]["roles"], json!(["org.user.note.read"]));
     assert_eq!(own["data"]["attributes"]["lastTokenChars"], "efgh");
     let user = sim.get_as("abcd-efgh", "/v1/users/current/").json();
-    assert_eq!(
-        user["data"]["id"],
-        own["data"]["relationships"]["user"]["data"]["id"]
-    );
+    assert_eq!(user["data"]["id"], own["data"]["relationships"]["user"]["data"]["id"]);
     assert_eq!(user["data"]["attributes"]["userType"], "machine");
 }
 
@@ -105,12 +69,7 @@ fn the_wrong_pod_knows_no_token() {
     sim.switch(json!({"pod": "wrong"}));
     let answer = sim.get("/v1/auth/tokens/current");
     assert_eq!(answer.status, 401);
-    assert!(
-        answer.json()["errors"][0]["message"]
-            .as_str()
-            .unwrap()
-            .contains("pod")
-    );
+    assert!(answer.json()["errors"][0]["message"].as_str().unwrap().contains("pod"));
 }
 
 #[test]
@@ -123,9 +82,7 @@ fn writing_is_refused_and_remembered() {
         ("PATCH", "/v1/customers/search"),
     ] {
         assert_eq!(
-            send(sim.handle.addr(), method, path, Some("sim-token"), "")
-                .unwrap()
-                .status,
+            send(sim.handle.addr(), method, path, Some("sim-token"), "").unwrap().status,
             405,
             "{method} {path}"
         );

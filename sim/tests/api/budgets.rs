@@ -6,14 +6,7 @@ use serde_json::json;
 use crate::client::{Answer, Sim, start_with};
 
 fn limited(org: u64, search: u64) -> Sim {
-    start_with(
-        WorldSpec::default(),
-        Switches {
-            org_limit: org,
-            search_limit: search,
-            ..Switches::default()
-        },
-    )
+    start_with(WorldSpec::default(), Switches { org_limit: org, search_limit: search, ..Switches::default() })
 }
 
 fn search(sim: &Sim) -> Answer {
@@ -29,16 +22,9 @@ fn the_organisation_has_a_thousand_and_searches_a_hundred() {
         assert_eq!(search(&sim).status, 200);
     }
     let answer = search(&sim);
-    assert_eq!(
-        (answer.status, answer.json()["errors"][0]["code"].as_str()),
-        (429, Some("rate_limit"))
-    );
+    assert_eq!((answer.status, answer.json()["errors"][0]["code"].as_str()), (429, Some("rate_limit")));
     assert_eq!(answer.number("x-ratelimit-limit"), 1_000);
-    assert_eq!(
-        answer.number("x-ratelimit-remaining"),
-        996,
-        "the headers speak of the other budget"
-    );
+    assert_eq!(answer.number("x-ratelimit-remaining"), 996, "the headers speak of the other budget");
     assert_eq!(sim.get("/v1/notes").status, 200);
     sim.handle.clock().advance(60_000);
     assert_eq!(search(&sim).status, 200);
@@ -60,10 +46,7 @@ fn others_take_their_part() {
     let sim = limited(10, 100);
     sim.switch(json!({"other_clients": 8}));
     assert_eq!(sim.get("/v1/notes").number("x-ratelimit-remaining"), 1);
-    assert_eq!(
-        [sim.get("/v1/notes").status, sim.get("/v1/notes").status],
-        [200, 429]
-    );
+    assert_eq!([sim.get("/v1/notes").status, sim.get("/v1/notes").status], [200, 429]);
 }
 
 #[test]
@@ -83,26 +66,12 @@ fn a_sliding_minute_forgives_later_than_a_fixed_one() {
 #[test]
 fn the_reset_comes_in_every_form() {
     let sim = limited(1, 100);
-    let answers = || {
-        (
-            sim.handle.clock().advance(60_000),
-            sim.get("/v1/notes"),
-            sim.get("/v1/notes"),
-        )
-    };
+    let answers = || (sim.handle.clock().advance(60_000), sim.get("/v1/notes"), sim.get("/v1/notes"));
     let (_, first, second) = answers();
-    assert_eq!(
-        (
-            first.header("x-ratelimit-reset"),
-            second.header("retry-after")
-        ),
-        (None, None)
-    );
+    assert_eq!((first.header("x-ratelimit-reset"), second.header("retry-after")), (None, None));
     let reset = (sim.handle.clock().now() / 60_000 + 1) * 60;
     assert_eq!(second.number("x-ratelimit-reset"), reset);
-    sim.switch(
-        json!({"reset_header": "always", "reset_unit": "milliseconds", "retry_after": "exact"}),
-    );
+    sim.switch(json!({"reset_header": "always", "reset_unit": "milliseconds", "retry_after": "exact"}));
     let (_, first, second) = answers();
     assert_eq!(first.number("x-ratelimit-reset"), (reset + 60) * 1_000);
     assert_eq!(second.number("retry-after"), 60);
@@ -115,10 +84,7 @@ fn the_reset_comes_in_every_form() {
 #[test]
 fn the_date_is_simulated_and_can_be_wrong() {
     let sim = limited(1, 1);
-    assert_eq!(
-        sim.get("/v1/notes").header("date"),
-        Some("Sun, 01 Nov 2026 00:00:00 GMT")
-    );
+    assert_eq!(sim.get("/v1/notes").header("date"), Some("Sun, 01 Nov 2026 00:00:00 GMT"));
     sim.switch(json!({"clock_skew_ms": -3_600_000}));
     let answer = sim.get("/v1/notes");
     assert_eq!(answer.header("date"), Some("Sat, 31 Oct 2026 23:00:00 GMT"));

@@ -17,10 +17,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn number(&self, name: &str) -> i64 {
@@ -33,17 +30,9 @@ impl Answer {
 }
 
 /// Sends one request over a connection of its own.
-pub(crate) fn send(
-    addr: SocketAddr,
-    method: &str,
-    path: &str,
-    token: Option<&str>,
-    body: &str,
-) -> io::Result<Answer> {
+pub(crate) fn send(addr: SocketAddr, method: &str, path: &str, token: Option<&str>, body: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(addr)?;
-    let authorization = token
-        .map(|token| format!("authorization: Bearer {token}\r\n"))
-        .unwrap_or_default();
+    let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     let length = body.len();
     write!(
         stream,
@@ -55,24 +44,14 @@ pub(crate) fn send(
     let end = end.ok_or(io::ErrorKind::UnexpectedEof)?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.lines();
-    let status = lines
-        .next()
-        .and_then(|line| line.split(' ').nth(1))
-        .and_then(|status| status.parse().ok());
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
     let headers: Vec<(String, String)> = lines
         .filter_map(|line| line.split_once(": "))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     let body = bytes[end + 4..].to_vec();
-    let answer = Answer {
-        status: status.ok_or(io::ErrorKind::InvalidData)?,
-        headers,
-        body,
-    };
-    if answer
-        .header("content-length")
-        .is_some_and(|length| length != answer.body.len().to_string())
-    {
+    let answer = Answer { status: status.ok_or(io::ErrorKind::InvalidData)?, headers, body };
+    if answer.header("content-length").is_some_and(|length| length != answer.body.len().to_string()) {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(answer)
@@ -91,13 +70,8 @@ pub(crate) fn start() -> Sim {
 
 pub(crate) fn start_with(world: WorldSpec, switches: Switches) -> Sim {
     let runtime = Runtime::new().expect("a runtime");
-    let handle = runtime
-        .block_on(SimServer::start(world, switches, ClockSpec::frozen()))
-        .expect("a simulator");
-    Sim {
-        handle,
-        _runtime: runtime,
-    }
+    let handle = runtime.block_on(SimServer::start(world, switches, ClockSpec::frozen())).expect("a simulator");
+    Sim { handle, _runtime: runtime }
 }
 
 impl Sim {
@@ -123,10 +97,7 @@ impl Sim {
     }
 
     pub(crate) fn archive(&self, query: &str, body: &Value) -> Answer {
-        self.post(
-            &format!("/v1/customers/archive/search?{query}"),
-            &body.to_string(),
-        )
+        self.post(&format!("/v1/customers/archive/search?{query}"), &body.to_string())
     }
 
     /// The records of every page of a search, by page number.
@@ -134,12 +105,7 @@ impl Sim {
         let mut all = Vec::new();
         for page in 1.. {
             let answer = self.search(&format!("page={page}&pageSize={size}"), body);
-            assert_eq!(
-                answer.status,
-                200,
-                "{}",
-                String::from_utf8_lossy(&answer.body)
-            );
+            assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
             let body = answer.json();
             all.extend(records(&body));
             if body["links"]["next"].is_null() {
@@ -172,10 +138,7 @@ pub(crate) fn records(body: &Value) -> Vec<Value> {
 
 /// The ids of records, in their order.
 pub(crate) fn ids(records: &[Value]) -> Vec<String> {
-    records
-        .iter()
-        .map(|record| record["id"].as_str().expect("id").to_owned())
-        .collect()
+    records.iter().map(|record| record["id"].as_str().expect("id").to_owned()).collect()
 }
 
 /// The ids of records, sorted.
@@ -187,10 +150,7 @@ pub(crate) fn id_set(records: &[Value]) -> Vec<String> {
 
 /// `attributes.updatedAt` of a record.
 pub(crate) fn updated_at(record: &Value) -> String {
-    record["attributes"]["updatedAt"]
-        .as_str()
-        .expect("updatedAt")
-        .to_owned()
+    record["attributes"]["updatedAt"].as_str().expect("updatedAt").to_owned()
 }
 
 /// Two years before the clock's default start: where ordinary search ends.

@@ -55,39 +55,25 @@ fn bodies_are_garbage() {
 #[test]
 fn a_proxy_answers_with_a_page() {
     let answer = struck("html_error").1.unwrap();
-    assert_eq!(
-        (answer.status, answer.header("content-type")),
-        (502, Some("text/html"))
-    );
+    assert_eq!((answer.status, answer.header("content-type")), (502, Some("text/html")));
 }
 
 #[test]
 fn a_redirect_leads_to_another_origin() {
     let answer = struck("redirect").1.unwrap();
     assert_eq!(answer.status, 302);
-    assert!(
-        answer
-            .header("location")
-            .unwrap()
-            .starts_with("https://attacker.invalid/")
-    );
+    assert!(answer.header("location").unwrap().starts_with("https://attacker.invalid/"));
 }
 
 #[test]
 fn searches_time_out_with_half_a_page() {
     let sim = start();
     sim.switch(json!({"timed_out": {"n": 2}}));
-    let page = || {
-        sim.search("pageSize=100", &json!({"queryContext": "message"}))
-            .json()
-    };
+    let page = || sim.search("pageSize=100", &json!({"queryContext": "message"})).json();
     let (whole, half, again) = (page(), page(), page());
     assert!(whole["meta"].get("timed_out").is_none());
     assert_eq!(half["meta"]["timed_out"], true);
-    assert_eq!(
-        [&whole, &half, &again].map(|page| records(page).len()),
-        [100, 50, 100]
-    );
+    assert_eq!([&whole, &half, &again].map(|page| records(page).len()), [100, 50, 100]);
 }
 
 #[test]
@@ -104,13 +90,7 @@ fn answers_take_their_time() {
 fn the_mover_updates_a_record_at_every_request() {
     let sim = start();
     sim.switch(json!({"mover": "every_request"}));
-    let now = || {
-        sim.handle
-            .truth(Context::Note)
-            .iter()
-            .filter(|row| row.updated_at.as_str() >= "2026-11-01")
-            .count()
-    };
+    let now = || sim.handle.truth(Context::Note).iter().filter(|row| row.updated_at.as_str() >= "2026-11-01").count();
     assert_eq!(now(), 0);
     sim.search("", &json!({"queryContext": "note"}));
     assert_eq!(now(), 1);
@@ -125,10 +105,5 @@ fn faults_do_not_touch_the_control() {
     let sim = start();
     sim.switch(json!({"server_error": {"n": 1}}));
     assert_eq!(sim.get("/v1/notes").status, 503);
-    assert_eq!(
-        send(sim.handle.addr(), "GET", "/_sim/stats", None, "")
-            .unwrap()
-            .status,
-        200
-    );
+    assert_eq!(send(sim.handle.addr(), "GET", "/_sim/stats", None, "").unwrap().status, 200);
 }

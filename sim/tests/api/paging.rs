@@ -50,10 +50,7 @@ fn the_ceiling_and_what_lies_behind_it_are_switches() {
     assert_eq!(records(&empty).len(), 0);
     assert!(empty["links"]["next"].is_string());
     sim.switch(json!({"past_ceiling": "last_page"}));
-    assert_eq!(
-        ids(&records(&page(4).json())),
-        ids(&records(&page(3).json()))
-    );
+    assert_eq!(ids(&records(&page(4).json())), ids(&records(&page(3).json())));
     sim.switch(json!({"ceiling_records": 50_000, "max_pages": 2, "past_ceiling": "bad_request"}));
     assert_eq!((page(2).status, page(3).status), (200, 400));
 }
@@ -72,13 +69,7 @@ fn behind_the_last_page_there_is_nothing() {
 }
 
 fn tied() -> Sim {
-    let sim = start_with(
-        WorldSpec {
-            messages: 3_000,
-            ..WorldSpec::default()
-        },
-        Switches::unlimited(),
-    );
+    let sim = start_with(WorldSpec { messages: 3_000, ..WorldSpec::default() }, Switches::unlimited());
     let tied = sim.handle.tie(Context::Message, 600, 1_780_000_000_000);
     assert_eq!(tied.len(), 600);
     sim
@@ -95,20 +86,12 @@ fn tie_query() -> Value {
 #[test]
 fn ties_are_stable_unless_they_are_switched() {
     let sim = tied();
-    let page = |number| {
-        ids(&records(
-            &sim.search(&format!("page={number}&pageSize=200"), &tie_query())
-                .json(),
-        ))
-    };
+    let page = |number| ids(&records(&sim.search(&format!("page={number}&pageSize=200"), &tie_query()).json()));
     assert_eq!(page(2), page(2));
     assert_eq!(sim.search_all(200, &tie_query()).len(), 600);
     sim.switch(json!({"ties": "random"}));
     assert_ne!(page(2), page(2));
-    let whole = sim.search_all(
-        500,
-        &json!({"queryContext": "message", "sort": [{"message_updated_at": "asc"}]}),
-    );
+    let whole = sim.search_all(500, &json!({"queryContext": "message", "sort": [{"message_updated_at": "asc"}]}));
     assert!(whole.is_sorted_by_key(crate::client::updated_at));
     let one = id_set(&records(&sim.search("pageSize=500", &tie_query()).json()));
     assert_eq!(one.len(), 500);
@@ -133,17 +116,8 @@ fn a_second_sort_key_is_ignored_unless_it_is_switched() {
         "sort": [{"message_updated_at": "asc"}, {"message_created_at": "desc"}],
     });
     let created = || {
-        let created = |record: &Value| {
-            record["attributes"]["createdAt"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        };
-        sim.search_all(250, &body)
-            .iter()
-            .map(created)
-            .rev()
-            .collect::<Vec<_>>()
+        let created = |record: &Value| record["attributes"]["createdAt"].as_str().unwrap().to_owned();
+        sim.search_all(250, &body).iter().map(created).rev().collect::<Vec<_>>()
     };
     assert!(!created().is_sorted());
     sim.switch(json!({"second_sort_key": "honoured"}));
@@ -164,11 +138,8 @@ fn totals_can_be_missing_or_wrong() {
 #[test]
 fn links_can_lead_elsewhere_or_on_for_ever() {
     let sim = start();
-    let next = |page: usize| {
-        sim.search(&format!("page={page}&pageSize=500"), &messages())
-            .json()["links"]["next"]
-            .clone()
-    };
+    let next =
+        |page: usize| sim.search(&format!("page={page}&pageSize=500"), &messages()).json()["links"]["next"].clone();
     sim.switch(json!({"next_links": "other_origin"}));
     assert!(next(1).as_str().unwrap().starts_with("https://"));
     sim.switch(json!({"next_links": "endless"}));

@@ -22,12 +22,7 @@ fn expected(sim: &Sim, context: Context, keep: impl Fn(&TruthRow) -> bool) -> Ve
 fn a_range_of_updates_gives_exactly_what_is_in_it() {
     let sim = start();
     let (from, until) = ("2025-03-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z");
-    for context in [
-        Context::Customer,
-        Context::Conversation,
-        Context::Message,
-        Context::Note,
-    ] {
+    for context in [Context::Customer, Context::Conversation, Context::Message, Context::Note] {
         let name = context.name();
         let attribute = format!("{name}_updated_at");
         let body = json!({
@@ -37,8 +32,7 @@ fn a_range_of_updates_gives_exactly_what_is_in_it() {
             "sort": [{ &attribute: "asc" }],
         });
         let found = sim.search_all(37, &body);
-        let inside =
-            |row: &TruthRow| from <= row.updated_at.as_str() && row.updated_at.as_str() < until;
+        let inside = |row: &TruthRow| from <= row.updated_at.as_str() && row.updated_at.as_str() < until;
         assert_eq!(id_set(&found), expected(&sim, context, inside), "{name}");
         assert!(found.is_sorted_by_key(updated_at), "{name}");
         let mut body = body;
@@ -52,12 +46,7 @@ fn a_range_of_updates_gives_exactly_what_is_in_it() {
 #[test]
 fn bounds_are_what_they_say() {
     let sim = start();
-    let row = sim
-        .handle
-        .truth(Context::Message)
-        .into_iter()
-        .rfind(|row| !row.deleted)
-        .unwrap();
+    let row = sim.handle.truth(Context::Message).into_iter().rfind(|row| !row.deleted).unwrap();
     let found = |operator: &str| {
         let body = json!({"queryContext": "message", "and": {"message_updated_at": { operator: row.updated_at }}});
         ids(&sim.search_all(500, &body)).contains(&row.id)
@@ -77,8 +66,7 @@ fn created_and_updated_ranges_combine() {
         "sort": [{"message_updated_at": "asc"}],
     });
     let found = sim.search_all(50, &body);
-    let inside =
-        |row: &TruthRow| row.updated_at.as_str() >= updated && row.created_at.as_str() < created;
+    let inside = |row: &TruthRow| row.updated_at.as_str() >= updated && row.created_at.as_str() < created;
     assert_eq!(id_set(&found), expected(&sim, Context::Message, inside));
     assert!(found.is_sorted_by_key(updated_at) && !found.is_empty());
 }
@@ -93,10 +81,7 @@ fn a_search_by_creation_alone_is_cut_at_the_boundary_of_updates() {
         "sort": [{"conversation_created_at": "asc"}],
     });
     let inside = |row: &TruthRow| row.created_at.as_str() < "2025-01-01T00:00:00.000Z";
-    assert_eq!(
-        id_set(&sim.search_all(500, &body)),
-        expected(&sim, Context::Conversation, inside)
-    );
+    assert_eq!(id_set(&sim.search_all(500, &body)), expected(&sim, Context::Conversation, inside));
 }
 
 #[test]
@@ -104,17 +89,11 @@ fn or_and_not_are_understood() {
     let sim = start();
     let cut = "2025-09-01T00:00:00.000Z";
     let search = |key: &str, criteria: Value| {
-        id_set(&sim.search_all(
-            500,
-            &json!({"queryContext": "note", "includeDeleted": true, key: criteria}),
-        ))
+        id_set(&sim.search_all(500, &json!({"queryContext": "note", "includeDeleted": true, key: criteria})))
     };
     let old = search("and", json!({"note_updated_at": {"lt": cut}}));
     let new = search("not", json!([{"note_updated_at": {"lt": cut}}]));
-    let all = search(
-        "or",
-        json!([{"note_updated_at": {"lt": cut}}, {"note_updated_at": {"gte": cut}}]),
-    );
+    let all = search("or", json!([{"note_updated_at": {"lt": cut}}, {"note_updated_at": {"gte": cut}}]));
     assert_eq!(all.len(), old.len() + new.len());
     assert_eq!(all, expected(&sim, Context::Note, |_| true));
 }
@@ -124,42 +103,21 @@ fn parents_and_flags_can_be_searched() {
     let sim = start();
     let message = sim.follow("/v1/messages?sort=desc")[0].clone();
     let customer = message["relationships"]["customer"]["data"]["id"].clone();
-    let body =
-        json!({"queryContext": "message", "and": [{"message_customer_id": {"equals": customer}}]});
+    let body = json!({"queryContext": "message", "and": [{"message_customer_id": {"equals": customer}}]});
     let found = sim.search_all(500, &body);
     assert!(ids(&found).contains(&message["id"].as_str().unwrap().to_owned()));
-    assert!(
-        found
-            .iter()
-            .all(|found| found["relationships"]["customer"]["data"]["id"] == customer)
-    );
+    assert!(found.iter().all(|found| found["relationships"]["customer"]["data"]["id"] == customer));
     let flag = |context: &str, attribute: &str| {
         let body = json!({"queryContext": context, "includeDeleted": true, "and": [{attribute: {"equals": true}}]});
         sim.search_all(500, &body)
     };
     let redacted = flag("message", "message_redacted");
-    assert!(
-        !redacted.is_empty()
-            && redacted
-                .iter()
-                .all(|found| found["attributes"]["redacted"] == true)
-    );
+    assert!(!redacted.is_empty() && redacted.iter().all(|found| found["attributes"]["redacted"] == true));
     let deleted = flag("note", "note_deleted");
-    assert!(
-        !deleted.is_empty()
-            && deleted
-                .iter()
-                .all(|found| found["attributes"]["deleted"] == true)
-    );
-    let imported =
-        json!({"queryContext": "message", "and": [{"message_imported_at": {"set": true}}]});
+    assert!(!deleted.is_empty() && deleted.iter().all(|found| found["attributes"]["deleted"] == true));
+    let imported = json!({"queryContext": "message", "and": [{"message_imported_at": {"set": true}}]});
     let imported = sim.search_all(500, &imported);
-    assert!(
-        imported
-            .iter()
-            .all(|found| found["attributes"]["importedAt"].is_string())
-            && !imported.is_empty()
-    );
+    assert!(imported.iter().all(|found| found["attributes"]["importedAt"].is_string()) && !imported.is_empty());
 }
 
 #[test]
@@ -174,10 +132,7 @@ fn deleted_records_show_only_on_request_and_only_if_the_organisation_shows_them(
     };
     let (live, all) = (count(false), count(true));
     assert_eq!(all, expected(&sim, Context::Customer, |_| true).len());
-    assert_eq!(
-        live,
-        expected(&sim, Context::Customer, |row| !row.deleted).len()
-    );
+    assert_eq!(live, expected(&sim, Context::Customer, |row| !row.deleted).len());
     assert!(live < all);
     sim.switch(json!({"deleted_in_search": "hidden"}));
     assert_eq!(count(true), live);
@@ -190,17 +145,8 @@ fn ids_only_gives_ids_only() {
     let full = ids(&sim.search_all(500, &body));
     let answer = sim.search("pageSize=500&idsOnly=true", &body).json();
     assert_eq!(ids(&records(&answer)), full[..500]);
-    assert!(
-        records(&answer)
-            .iter()
-            .all(|record| record.get("attributes").is_none())
-    );
-    assert!(
-        answer["links"]["next"]
-            .as_str()
-            .unwrap()
-            .contains("idsOnly=true")
-    );
+    assert!(records(&answer).iter().all(|record| record.get("attributes").is_none()));
+    assert!(answer["links"]["next"].as_str().unwrap().contains("idsOnly=true"));
 }
 
 #[test]
@@ -210,24 +156,14 @@ fn what_makes_no_sense_is_refused() {
         ("", json!({})),
         ("", json!({"queryContext": "user"})),
         ("", json!({"queryContext": "company"})),
-        (
-            "",
-            json!({"queryContext": "message", "and": [{"message_conversation_id": {"equals": "x"}}]}),
-        ),
-        (
-            "",
-            json!({"queryContext": "message", "sort": [{"message_customer_id": "asc"}]}),
-        ),
+        ("", json!({"queryContext": "message", "and": [{"message_conversation_id": {"equals": "x"}}]})),
+        ("", json!({"queryContext": "message", "sort": [{"message_customer_id": "asc"}]})),
         ("pageSize=501", json!({"queryContext": "message"})),
         ("page=0", json!({"queryContext": "message"})),
         ("idsOnly=maybe", json!({"queryContext": "message"})),
     ] {
         let answer = sim.search(query, &body);
-        assert_eq!(
-            (answer.status, answer.json()["errors"][0]["code"].as_str()),
-            (400, Some("bad_request")),
-            "{body}"
-        );
+        assert_eq!((answer.status, answer.json()["errors"][0]["code"].as_str()), (400, Some("bad_request")), "{body}");
     }
     assert_eq!(sim.post("/v1/customers/search", "{not json").status, 400);
 }
@@ -236,11 +172,7 @@ fn what_makes_no_sense_is_refused() {
 fn comparison_to_the_second_is_a_switch() {
     let sim = start_with(WorldSpec::default(), Switches::unlimited());
     let rows = sim.handle.truth(Context::Message);
-    let row = rows
-        .iter()
-        .rev()
-        .find(|row| !row.deleted && !row.updated_at.ends_with("999Z"))
-        .unwrap();
+    let row = rows.iter().rev().find(|row| !row.deleted && !row.updated_at.ends_with("999Z")).unwrap();
     let late = format!("{}999Z", &row.updated_at[..20]);
     let body = json!({"queryContext": "message", "and": [{"message_updated_at": {"gte": late}}]});
     let found = || ids(&sim.search_all(500, &body)).contains(&row.id);

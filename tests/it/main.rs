@@ -1,0 +1,4 @@
+//! The program as its users run it: the real binary, the simulator over loopback, real storage and real readers.
+
+mod first_run;
+mod support;

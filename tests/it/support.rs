@@ -1,0 +1,115 @@
+//! An organisation, a configuration and the program, in a fresh folder each.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use kustlake_sim::{ClockSpec, SimHandle, SimServer, Switches, WorldSpec};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The key that the simulator accepts for everything.
+pub(crate) const TOKEN: &str = "sim-token";
+
+/// A simulated organisation and a folder to load it into.
+pub(crate) struct Org {
+    pub(crate) sim: SimHandle,
+    pub(crate) folder: TempDir,
+    environment: BTreeMap<String, String>,
+}
+
+impl Org {
+    /// An organisation without rate limits.
+    pub(crate) async fn new(world: WorldSpec, switches: Switches) -> Self {
+        Self::with_clock(world, switches, ClockSpec::real_time()).await
+    }
+
+    pub(crate) async fn with_clock(world: WorldSpec, switches: Switches, clock: ClockSpec) -> Self {
+        let sim = SimServer::start(world, switches, clock).await.unwrap();
+        let org = Self { sim, folder: TempDir::new().unwrap(), environment: BTreeMap::new() };
+        org.configure("", "");
+        org
+    }
+
+    /// Writes `pipelines.yaml`, with more lines below `source:` and at the end.
+    pub(crate) fn configure(&self, source: &str, rest: &str) {
+        let base = self.sim.base_url();
+        let text = format!(
+            "source:\n  base_url: {base}\n  requests_per_minute: 9000000\n  rate_share: 1.0\n  \
+             search_requests_per_minute: 9000000\n{source}\ndestination:\n  url: ./lake\n{rest}\n"
+        );
+        std::fs::write(self.path("pipelines.yaml"), text).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn lake(&self) -> PathBuf {
+        self.path("lake")
+    }
+
+    /// Sets a variable for every later command.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// The program with these arguments, in the organisation's folder; only `environment` and the key are set.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = program(self.folder.path());
+        command.args(args).env("KUSTOMER_API_KEY", TOKEN).envs(&self.environment);
+        command
+    }
+
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Runs the program to its end. It runs on a thread of its own: the simulator needs this one's runtime.
+    pub(crate) async fn run(&self, args: &[&str]) -> Ended {
+        let mut command = self.command(args);
+        Ended::from(tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap())
+    }
+
+    /// Runs the program, which must succeed, and gives its report.
+    pub(crate) async fn report(&self, args: &[&str]) -> Value {
+        let ended = self.run(args).await;
+        assert_eq!(ended.code, 0, "{ended:#?}");
+        ended.report()
+    }
+}
+
+/// The program in a folder, with an empty environment.
+pub(crate) fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kustlake"));
+    command.current_dir(folder).env_clear();
+    command
+}
+
+/// How the program ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+impl Ended {
+    /// The JSON report on the last line of standard output.
+    pub(crate) fn report(&self) -> Value {
+        serde_json::from_str(self.stdout.lines().last().unwrap_or_default()).unwrap_or_else(|_| panic!("{self:#?}"))
+    }
+}
+
+/// One entity's part of a report.
+pub(crate) fn entity<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let mut entities = report["entities"].as_array().unwrap().iter();
+    entities.find(|entity| entity["entity"] == name).unwrap_or_else(|| panic!("no {name} in {report}"))
+}
