@@ -79,14 +79,7 @@ impl StateKeeper {
     }
 
     pub(super) async fn backfill_reached(&self, entity: &str, window: &Window, reached: DateTime<Utc>) {
-        let mut known = self.lock();
-        let backfill = known.backfills.entry(backfill_name(entity, window)).or_insert_with(|| BackfillState {
-            from: Some(window.from()),
-            until: Some(window.until()),
-            ..BackfillState::default()
-        });
-        backfill.done_until = backfill.done_until.max(Some(reached));
-        drop(known);
+        self.change_backfill(entity, window, reached);
         self.save().await;
     }
 
@@ -101,6 +94,14 @@ impl StateKeeper {
             }
         });
         self.save().await;
+    }
+
+    fn change_backfill(&self, entity: &str, window: &Window, reached: DateTime<Utc>) {
+        let new =
+            || BackfillState { from: Some(window.from()), until: Some(window.until()), ..BackfillState::default() };
+        let mut known = self.lock();
+        let backfill = known.backfills.entry(backfill_name(entity, window)).or_insert_with(new);
+        backfill.done_until = backfill.done_until.max(Some(reached));
     }
 
     fn change(&self, entity: &str, change: impl FnOnce(&mut EntityState)) {
