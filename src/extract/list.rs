@@ -69,9 +69,9 @@ impl ListWalk {
         let Some(list) = self.lists.get(self.at.list) else { return Ok(None) };
         let request = self.at.next.take().unwrap_or_else(|| Request::List(list.clone()));
         let page = pages.page(&request).await?;
-        let (next, empty) = (page.next.clone(), page.records.is_empty());
+        let (next, empty, known) = (page.next.clone(), page.records.is_empty(), self.at.new_in_pass);
         let records = self.fresh(page);
-        self.advance(next, records.is_empty(), empty)?;
+        self.advance(next, self.at.new_in_pass == known, empty)?;
         let reached = if self.at.list == self.lists.len() { self.window.until() } else { self.window.from() };
         Ok(Some(Read { records, reached }))
     }
@@ -182,8 +182,11 @@ mod tests {
     }
 
     fn read(pages: &Shrinking) -> Result<HashSet<String>, WalkError> {
+        read_window(pages, Window::new(from_millis(0).unwrap(), from_millis(10).unwrap()).unwrap())
+    }
+
+    fn read_window(pages: &Shrinking, window: Window) -> Result<HashSet<String>, WalkError> {
         let list = ListSource { path: "/v1/things".to_owned(), query: Default::default() };
-        let window = Window::new(from_millis(0).unwrap(), from_millis(10).unwrap()).unwrap();
         let mut walk = ListWalk::new(&[list], 100, window, Scope::Window)?;
         futures::executor::block_on(async {
             let mut ids = HashSet::new();
@@ -211,6 +214,14 @@ mod tests {
             let left = pages.ids.lock().unwrap();
             assert!(left.iter().all(|id| ids.contains(&id.to_string())), "deleting after {deletes_after:?}");
         }
+    }
+
+    #[test]
+    fn pages_of_records_that_are_not_wanted_do_not_end_the_list() {
+        let pages = Shrinking::new(2_000, &[]);
+        let before = Window::new(from_millis(0).unwrap(), from_millis(5).unwrap()).unwrap();
+        assert_eq!(read_window(&pages, before).unwrap().len(), 0);
+        assert_eq!(*pages.requests.lock().unwrap(), 40, "two passes over all pages");
     }
 
     #[test]

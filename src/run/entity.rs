@@ -232,6 +232,7 @@ impl Load<'_> {
             Ok::<_, EntityError>(())
         };
         let moves_cursor = step.progress == extract::Progress::Cursor;
+        let progress = |reached| Some(reached).filter(|reached| moves_cursor && *reached > step.window.from());
         let taking = &mut *loader;
         let write = async move {
             // Owned here, so that a failure closes the channel and the walk ends too.
@@ -242,7 +243,7 @@ impl Load<'_> {
                 reached = read.reached;
                 self.progress.reached(reached);
                 if loader.is_full() {
-                    self.flush(loader, moves_cursor.then_some(reached), start).await?;
+                    self.flush(loader, progress(reached), start).await?;
                 }
             }
             Ok::<_, EntityError>(reached)
@@ -250,7 +251,7 @@ impl Load<'_> {
         let (read, written) = tokio::join!(read, write);
         let reached = written?;
         if read.is_ok() || loader.takes_parts() {
-            self.flush(loader, moves_cursor.then_some(reached), start).await?;
+            self.flush(loader, progress(reached), start).await?;
         }
         read
     }
