@@ -62,18 +62,30 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether the steps still cover the window when the last of the history is read at `now` (server time).
+    /// Whether the steps still cover the window when the last of the history is read at `now`.
     #[must_use]
-    pub fn holds_at(&self, now: DateTime<Utc>) -> bool {
-        now - SEARCH_REACH < self.zone_end
+    pub fn holds_at(&self, now: Now) -> bool {
+        now.latest - SEARCH_REACH < self.zone_end
     }
 }
 
-/// Plans the reading of `window` at server time `now`.
+/// The time at the source as far as it is sure: between the two clocks that we know, ours and theirs.
+///
+/// Where they agree this is an instant. Where one of them is wrong, the boundary of search lies somewhere between
+/// what both say, and the zone becomes as wide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Not earlier than this.
+    pub earliest: DateTime<Utc>,
+    /// Not later than this.
+    pub latest: DateTime<Utc>,
+}
+
+/// Plans the reading of `window`.
 #[must_use]
-pub fn plan(access: &Access, window: Window, now: DateTime<Utc>) -> Plan {
-    let boundary = now - SEARCH_REACH;
-    let zone_end = boundary + ZONE;
+pub fn plan(access: &Access, window: Window, now: Now) -> Plan {
+    let zone_start = now.earliest - SEARCH_REACH - ZONE;
+    let zone_end = now.latest - SEARCH_REACH + ZONE;
     let step = |place, progress| move |window| Step { place, window, progress };
     let history = match access {
         Access::Search { history: History::Archive, .. } => Place::Archive,
@@ -83,7 +95,7 @@ pub fn plan(access: &Access, window: Window, now: DateTime<Utc>) -> Plan {
         }
     };
     let old = window.before(zone_end);
-    let zone = old.and_then(|old| old.since(boundary - ZONE)).map(step(Place::Live, Progress::None));
+    let zone = old.and_then(|old| old.since(zone_start)).map(step(Place::Live, Progress::None));
     let old = old.map(step(history, Progress::Cursor));
     let recent = window.since(zone_end).map(step(Place::Live, Progress::Cursor));
     Plan { steps: [zone, old, recent].into_iter().flatten().collect(), zone_end }
@@ -123,13 +135,7 @@ impl LookBack {
 /// server clock that ran ahead would have pushed the cursor past records that did not exist yet, and
 /// beginning at the newest row costs nothing, since nothing newer is there to be read again.
 #[must_use]
-pub fn run_window(
-    known: Known,
-    start: Option<DateTime<Utc>>,
-    look_back: LookBack,
-    until: DateTime<Utc>,
-) -> Option<Window> {
-    let start = start.unwrap_or(DateTime::UNIX_EPOCH);
+pub fn run_window(known: Known, start: DateTime<Utc>, look_back: LookBack, until: DateTime<Utc>) -> Option<Window> {
     let loaded_from_there = known.start.is_some_and(|loaded| loaded <= start);
     let from = match known.cursor {
         Some(cursor) if loaded_from_there => {
@@ -153,6 +159,10 @@ mod tests {
         Access::Search { context: "note".to_owned(), history, parent: None }
     }
 
+    fn sure(now: DateTime<Utc>) -> Now {
+        Now { earliest: now, latest: now }
+    }
+
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
     }
@@ -161,7 +171,7 @@ mod tests {
     fn a_recent_window_is_one_search() {
         let now = at("2026-11-21T00:00:00Z");
         let window = Window::new(at("2026-11-20T00:00:00Z"), now).unwrap();
-        let plan = plan(&access(History::Archive), window, now);
+        let plan = plan(&access(History::Archive), window, sure(now));
         assert_eq!(plan.steps, [Step { place: Place::Live, window, progress: Progress::Cursor }]);
     }
 
@@ -169,7 +179,7 @@ mod tests {
     fn an_entity_of_lists_is_read_in_one_step() {
         let now = at("2026-11-21T00:00:00Z");
         let window = Window::new(DateTime::UNIX_EPOCH, now).unwrap();
-        let plan = plan(&Access::Lists { lists: Vec::new(), page_size: 500 }, window, now);
+        let plan = plan(&Access::Lists { lists: Vec::new(), page_size: 500 }, window, sure(now));
         assert_eq!(plan.steps, [Step { place: Place::List, window, progress: Progress::Cursor }]);
     }
 
@@ -181,14 +191,14 @@ mod tests {
             (History::Archive, Place::Archive),
             (History::List { path: "/v1/notes".to_owned(), page_size: 100 }, Place::List),
         ] {
-            let plan = plan(&access(history), window, now);
+            let plan = plan(&access(history), window, sure(now));
             let told: Vec<_> = plan.steps.iter().map(|step| (step.place, step.progress)).collect();
             assert_eq!(
                 told,
                 [(Place::Live, Progress::None), (place, Progress::Cursor), (Place::Live, Progress::Cursor)]
             );
-            assert!(plan.holds_at(now + TimeDelta::days(1)));
-            assert!(!plan.holds_at(now + TimeDelta::days(3)));
+            assert!(plan.holds_at(sure(now + TimeDelta::days(1))));
+            assert!(!plan.holds_at(sure(now + TimeDelta::days(3))));
         }
     }
 
@@ -197,7 +207,7 @@ mod tests {
         let (start, cursor, until) =
             (at("2024-01-01T00:00:00Z"), at("2026-11-20T12:00:00Z"), at("2026-11-20T13:00:00Z"));
         let known = |cursor, newest, start| Known { cursor, newest, start };
-        let from = |known| run_window(known, Some(start), LookBack::Overlap(30 * MINUTE), until).unwrap().from();
+        let from = |known| run_window(known, start, LookBack::Overlap(30 * MINUTE), until).unwrap().from();
         let newest = at("2026-11-20T11:50:00Z");
         assert_eq!(from(known(Some(cursor), Some(newest), Some(start))), at("2026-11-20T11:20:00Z"));
         // A record dated into the future does not move the beginning.
@@ -216,21 +226,27 @@ mod tests {
         let cursor = at("2026-11-20T12:00:00Z");
         let known = Known { cursor: Some(cursor), newest: Some(cursor), start: Some(DateTime::UNIX_EPOCH) };
         let until = cursor - TimeDelta::hours(1);
-        assert_eq!(run_window(known, None, LookBack::Overlap(30 * MINUTE), until), None);
+        assert_eq!(run_window(known, DateTime::UNIX_EPOCH, LookBack::Overlap(30 * MINUTE), until), None);
     }
 
     proptest! {
         /// Wherever the boundary stands while a step is read, each instant is read from a place that has it.
         #[test]
         fn no_instant_falls_between_search_and_archive(
-            from in 0i64..1_400, length in 1i64..1_400, instant in 0i64..1_400 * 24, zone_read in 0i64..20, archive_read in 20i64..47,
+            from in 0i64..1_400, length in 1i64..1_400, instant in 0i64..1_400 * 24,
+            zone_read in 0i64..20, archive_read in 20i64..47, wrong in -9_000i64..9_000,
         ) {
             let start = at("2022-01-01T00:00:00Z");
             let now = start + TimeDelta::days(1_400);
             let window = Window::new(start + TimeDelta::days(from), start + TimeDelta::days(from + length)).unwrap();
             let instant = start + TimeDelta::hours(instant);
-            let plan = plan(&access(History::Archive), window, now);
-            prop_assert!(plan.holds_at(now + TimeDelta::hours(archive_read)));
+            // One of the two clocks is right, the other one wrong by up to a year.
+            let other = now + TimeDelta::hours(wrong);
+            let (earliest, latest) = (now.min(other), now.max(other));
+            let plan = plan(&access(History::Archive), window, Now { earliest, latest });
+            let passed = TimeDelta::hours(archive_read);
+            let later = Now { earliest: earliest + passed, latest: latest + passed };
+            prop_assert!(plan.holds_at(later));
             let read = plan.steps.iter().any(|step| {
                 let hours = match (step.place, step.progress) {
                     (Place::Live, Progress::None) => zone_read,
@@ -247,7 +263,7 @@ mod tests {
         fn the_cursor_moves_over_the_whole_window_without_a_gap(from in 0i64..1_400, length in 1i64..1_400) {
             let start = at("2022-01-01T00:00:00Z");
             let window = Window::new(start + TimeDelta::days(from), start + TimeDelta::days(from + length)).unwrap();
-            let plan = plan(&access(History::Archive), window, start + TimeDelta::days(1_400));
+            let plan = plan(&access(History::Archive), window, sure(start + TimeDelta::days(1_400)));
             let mut reached = window.from();
             for step in plan.steps.iter().filter(|step| step.progress == Progress::Cursor) {
                 prop_assert_eq!(step.window.from(), reached);

@@ -11,13 +11,13 @@ use super::loader::{Loader, Progress};
 use super::progress::{Counted, EntityProgress};
 use super::report::{EntityReport, Outcome, problems};
 use super::server_time::ServerTime;
-use super::state::StateKeeper;
+use super::state::{Completed, StateKeeper};
 use super::tables::{TableHome, backfill_id, cursor_id};
-use crate::api::{Pages, Record};
+use crate::api::Pages;
 use crate::catalog::{Access, Entity};
 use crate::config::{Config, Pipeline};
-use crate::extract::{self, Known, LookBack, Place, Plan, Step, Walk};
-use crate::lake::{CommitNote, Lake, Table};
+use crate::extract::{self, Known, LookBack, Place, Plan, Read, Step, Walk};
+use crate::lake::{CommitNote, Lake, Table, Views};
 use crate::table::TableSchema;
 use crate::window::{Window, text};
 
@@ -43,6 +43,7 @@ pub(super) struct Shared<'a> {
     pub(super) run: &'a str,
     pub(super) config: &'a Config,
     pub(super) lake: &'a Lake,
+    pub(super) views: &'a Views,
     pub(super) pages: &'a dyn Pages,
     pub(super) state: &'a StateKeeper,
     pub(super) time: &'a ServerTime,
@@ -59,23 +60,45 @@ pub(super) struct Load<'a> {
     pub(super) progress: &'a EntityProgress,
 }
 
-/// What a plan begins from.
+/// What a load begins from.
+#[derive(Clone, Copy)]
 struct Begin {
     window: Option<Window>,
     rescan: bool,
-    start: Option<DateTime<Utc>>,
+    start: Start,
+}
+
+/// From when on the table holds everything, once the load is complete.
+#[derive(Clone, Copy)]
+enum Start {
+    /// The table has no cursor yet: start and cursor are committed together from the first commit on.
+    New(DateTime<Utc>),
+    /// The table has a cursor, of another start perhaps: this one holds only when all is read.
+    OnCompletion(DateTime<Utc>),
+    /// The load has a window of its own.
+    Own,
+}
+
+impl Start {
+    const fn while_loading(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::New(start) => Some(start),
+            Self::OnCompletion(_) | Self::Own => None,
+        }
+    }
+
+    const fn when_complete(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::New(start) | Self::OnCompletion(start) => Some(start),
+            Self::Own => None,
+        }
+    }
 }
 
 /// How a load ended, as far as it got.
 pub(super) struct Loaded {
     pub(super) report: EntityReport,
     pub(super) error: Option<EntityError>,
-}
-
-/// Records on their way from the walk to the table.
-struct Parcel {
-    records: Vec<Record>,
-    reached: DateTime<Utc>,
 }
 
 impl Load<'_> {
@@ -109,7 +132,7 @@ impl Load<'_> {
     pub(super) async fn planned(&self) -> Result<Option<(Window, Plan)>, EntityError> {
         let home = TableHome::find(self.shared.lake, self.entity.name.as_str()).await?;
         let window = self.begin(&home).await?.window;
-        Ok(window.map(|window| (window, extract::plan(&self.entity.access, window, self.shared.time.now()))))
+        Ok(window.map(|window| (window, extract::plan(&self.entity.access, window, self.shared.time.bounds()))))
     }
 
     async fn load(&self, loader: &mut Loader, schema: &TableSchema, begin: &Begin) -> Result<(), EntityError> {
@@ -117,44 +140,44 @@ impl Load<'_> {
             self.progress.reading(window);
             self.read_window(loader, window, begin.start).await?;
         }
-        loader.home.open_or_create(schema).await?;
-        let rows = loader.home.rows().await?;
-        self.shared.state.ran(self.entity.name.as_str(), begin.rescan, rows).await;
+        if loader.home.table().is_none() {
+            self.show(&loader.home.open_or_create(schema).await?).await;
+        }
+        let done =
+            Completed { rescan: begin.rescan, rows: loader.home.rows().await?, start: begin.start.when_complete() };
+        self.shared.state.completed(self.entity.name.as_str(), done).await;
         Ok(())
     }
 
     /// The window to read, from what is known of the table.
     async fn begin(&self, home: &TableHome) -> Result<Begin, EntityError> {
         let source = &self.shared.config.source;
-        let start = self.pipeline.start.or(source.start);
+        let start = self.pipeline.start.or(source.start).unwrap_or(DateTime::UNIX_EPOCH);
         let until = self.shared.until;
         let name = self.entity.name.as_str();
+        let known = self.known(home).await?;
+        let new = if known.cursor.is_some() { Start::OnCompletion(start) } else { Start::New(start) };
         if matches!(self.entity.access, Access::Lists { .. }) {
-            return Ok(Begin { window: Window::new(DateTime::UNIX_EPOCH, until), rescan: false, start });
+            return Ok(Begin { window: Window::new(DateTime::UNIX_EPOCH, until), rescan: false, start: new });
         }
-        match self.shared.goal {
+        let overlap = LookBack::Overlap(source.overlap);
+        Ok(match self.shared.goal {
             Goal::Backfill(window) => {
                 let done = home.committed(&backfill_id(&window)).await?;
                 let done = done.max(self.shared.state.backfilled(name, &window).filter(|_| home.table().is_some()));
                 let window = done.map_or(Some(window), |done| window.since(done));
-                Ok(Begin { window, rescan: false, start: None })
+                Begin { window, rescan: false, start: Start::Own }
             }
-            Goal::FullRefresh => Ok(Begin {
-                window: extract::run_window(Known::default(), start, LookBack::Overlap(source.overlap), until),
-                rescan: true,
-                start,
-            }),
+            Goal::FullRefresh => {
+                Begin { window: extract::run_window(Known::default(), start, overlap, until), rescan: true, start: new }
+            }
             Goal::Changes => {
-                let known = self.known(home).await?;
                 let rescan = self.shared.state.rescan_is_due(name, source.rescan.every);
-                let look_back = if rescan && known.cursor.is_some() {
-                    LookBack::Rescan(source.rescan.reach.max(source.overlap))
-                } else {
-                    LookBack::Overlap(source.overlap)
-                };
-                Ok(Begin { window: extract::run_window(known, start, look_back, until), rescan, start })
+                let look_back =
+                    if rescan { LookBack::Rescan(source.rescan.reach.max(source.overlap)) } else { overlap };
+                Begin { window: extract::run_window(known, start, look_back, until), rescan, start: new }
             }
-        }
+        })
     }
 
     /// What the table's log and the state file know together; without a table, nothing is known.
@@ -164,21 +187,16 @@ impl Load<'_> {
         }
         let name = self.entity.name.as_str();
         let cursor = home.committed(&cursor_id()).await?.max(self.shared.state.cursor(name));
-        let start = home.start().await?.or_else(|| self.shared.state.start(name)).unwrap_or(DateTime::UNIX_EPOCH);
+        // Either may have learned of an earlier start first; both learn of it only when all from there is read.
+        let starts = [home.start().await?, self.shared.state.start(name)];
         let newest = home.newest("updated_at").await?;
-        Ok(Known { cursor, newest, start: cursor.map(|_| start) })
+        Ok(Known { cursor, newest, start: starts.into_iter().flatten().min() })
     }
 
-    async fn read_window(
-        &self,
-        loader: &mut Loader,
-        window: Window,
-        start: Option<DateTime<Utc>>,
-    ) -> Result<(), EntityError> {
+    async fn read_window(&self, loader: &mut Loader, window: Window, start: Start) -> Result<(), EntityError> {
         let mut window = window;
         for _ in 0..MOST_PLANS {
-            let now = self.shared.time.now();
-            let plan = extract::plan(&self.entity.access, window, now);
+            let plan = extract::plan(&self.entity.access, window, self.shared.time.bounds());
             match self.follow(loader, &plan, start).await? {
                 None => return Ok(()),
                 Some(left) => window = left,
@@ -188,47 +206,40 @@ impl Load<'_> {
     }
 
     /// Takes the steps of a plan; gives back what is left of the window when the plan no longer holds.
-    async fn follow(
-        &self,
-        loader: &mut Loader,
-        plan: &Plan,
-        start: Option<DateTime<Utc>>,
-    ) -> Result<Option<Window>, EntityError> {
+    async fn follow(&self, loader: &mut Loader, plan: &Plan, start: Start) -> Result<Option<Window>, EntityError> {
         for (at, step) in plan.steps.iter().enumerate() {
             self.take(loader, step, start).await?;
             let history = matches!(step.place, Place::Archive | Place::List);
             let rest = plan.steps.get(at + 1);
-            if history && rest.is_some() && !plan.holds_at(self.shared.time.now()) {
-                return Ok(rest.and_then(|rest| Window::new(rest.window.from(), self.end(plan))));
+            if history && rest.is_some() && !plan.holds_at(self.shared.time.bounds()) {
+                return Ok(rest.map(|rest| rest.window));
             }
         }
         Ok(None)
     }
 
-    fn end(&self, plan: &Plan) -> DateTime<Utc> {
-        plan.steps.iter().map(|step| step.window.until()).max().unwrap_or(self.shared.until)
-    }
-
-    /// Reads one step to its end, committing on the way.
-    async fn take(&self, loader: &mut Loader, step: &Step, start: Option<DateTime<Utc>>) -> Result<(), EntityError> {
+    /// Reads one step to its end, committing on the way. What was read before a failure is committed as well.
+    async fn take(&self, loader: &mut Loader, step: &Step, start: Start) -> Result<(), EntityError> {
         let pages = Counted { pages: self.shared.pages, progress: self.progress };
-        let (sender, mut receiver) = mpsc::channel::<Parcel>(PAGES_AHEAD);
+        let (sender, receiver) = mpsc::channel::<Read>(PAGES_AHEAD);
         let read = async move {
             let mut walk = Walk::begin(&self.entity.access, step)?;
             while let Some(read) = walk.next(&pages).await? {
-                let parcel = Parcel { records: read.records, reached: read.reached };
-                if sender.send(parcel).await.is_err() {
+                if sender.send(read).await.is_err() {
                     break;
                 }
             }
             Ok::<_, EntityError>(())
         };
         let moves_cursor = step.progress == extract::Progress::Cursor;
-        let write = async {
+        let taking = &mut *loader;
+        let write = async move {
+            // Owned here, so that a failure closes the channel and the walk ends too.
+            let (loader, mut reads) = (taking, receiver);
             let mut reached = step.window.from();
-            while let Some(parcel) = receiver.recv().await {
-                loader.take(parcel.records, self.shared.time.now()).await?;
-                reached = parcel.reached;
+            while let Some(read) = reads.recv().await {
+                loader.take(read.records, self.shared.time.now()).await?;
+                reached = read.reached;
                 self.progress.reached(reached);
                 if loader.is_full() {
                     self.flush(loader, moves_cursor.then_some(reached), start).await?;
@@ -236,8 +247,12 @@ impl Load<'_> {
             }
             Ok::<_, EntityError>(reached)
         };
-        let ((), reached) = tokio::try_join!(read, write)?;
-        self.flush(loader, moves_cursor.then_some(reached), start).await
+        let (read, written) = tokio::join!(read, write);
+        let reached = written?;
+        if read.is_ok() || loader.takes_parts() {
+            self.flush(loader, moves_cursor.then_some(reached), start).await?;
+        }
+        read
     }
 
     /// Commits what was collected and then tells the state file, which may lag but never lead.
@@ -245,22 +260,31 @@ impl Load<'_> {
         &self,
         loader: &mut Loader,
         reached: Option<DateTime<Utc>>,
-        start: Option<DateTime<Utc>>,
+        start: Start,
     ) -> Result<(), EntityError> {
-        let reached = reached.map(|reached| reached.min(self.shared.until));
-        let (id, start) = match self.shared.goal {
-            Goal::Backfill(window) => (backfill_id(&window), None),
-            Goal::Changes | Goal::FullRefresh => (cursor_id(), Some(start.unwrap_or(DateTime::UNIX_EPOCH))),
-        };
-        let progress = reached.map(|reached| Progress { id, reached, start });
-        loader.flush(progress.as_ref()).await?;
-        let Some(reached) = reached else { return Ok(()) };
         let name = self.entity.name.as_str();
+        let reached = reached.map(|reached| reached.min(self.shared.until));
+        let start = start.while_loading();
+        let id = match self.shared.goal {
+            Goal::Backfill(window) => backfill_id(&window),
+            Goal::Changes | Goal::FullRefresh => cursor_id(),
+        };
+        if let Some(table) = loader.flush(reached.map(|reached| Progress { id, reached, start }).as_ref()).await? {
+            self.show(&table).await;
+        }
+        let Some(reached) = reached else { return Ok(()) };
         match self.shared.goal {
             Goal::Backfill(window) => self.shared.state.backfill_reached(name, &window, reached).await,
             Goal::Changes | Goal::FullRefresh => self.shared.state.reached(name, reached, start).await,
         }
         Ok(())
+    }
+
+    /// Rewrites `views.sql`, which may lag behind the tables.
+    async fn show(&self, table: &Table) {
+        if let Err(error) = self.shared.views.committed(table).await {
+            tracing::warn!(%error, "views.sql was not written; the tables themselves are complete");
+        }
     }
 
     fn note(&self, window: Option<Window>) -> CommitNote {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::clock::Clock;
+use crate::extract::Now;
 
 /// The server's clock as far as we know it.
 #[derive(Debug, Clone)]
@@ -35,6 +36,13 @@ impl ServerTime {
         let passed = self.clock.monotonic().saturating_sub(self.told_at);
         let passed = TimeDelta::from_std(passed).unwrap_or(TimeDelta::MAX);
         self.told.checked_add_signed(passed).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// The time at the source as far as it is sure, since either clock may be wrong.
+    #[must_use]
+    pub fn bounds(&self) -> Now {
+        let (theirs, ours) = (self.now(), self.clock.now());
+        Now { earliest: theirs.min(ours), latest: theirs.max(ours) }
     }
 
     /// How far the local clock is ahead of the server's.

@@ -20,6 +20,16 @@ pub struct StateKeeper {
     time: ServerTime,
 }
 
+/// What a completed load leaves behind.
+pub(super) struct Completed {
+    /// It looked back as far as a rescan does.
+    pub(super) rescan: bool,
+    /// Rows of the table.
+    pub(super) rows: Option<u64>,
+    /// From when on the table holds everything.
+    pub(super) start: Option<DateTime<Utc>>,
+}
+
 impl StateKeeper {
     /// Reads the state file; one that is absent or damaged begins anew.
     ///
@@ -63,7 +73,7 @@ impl StateKeeper {
     pub(super) async fn reached(&self, entity: &str, cursor: DateTime<Utc>, start: Option<DateTime<Utc>>) {
         self.change(entity, |state| {
             state.cursor = state.cursor.max(Some(cursor));
-            state.start = start.filter(|start| *start > DateTime::UNIX_EPOCH);
+            state.start = start.or(state.start);
         });
         self.save().await;
     }
@@ -80,12 +90,13 @@ impl StateKeeper {
         self.save().await;
     }
 
-    pub(super) async fn ran(&self, entity: &str, rescan: bool, rows: Option<u64>) {
+    pub(super) async fn completed(&self, entity: &str, done: Completed) {
         let now = self.time.now();
         self.change(entity, |state| {
             state.last_run = Some(now);
-            state.rows = rows.or(state.rows);
-            if rescan {
+            state.rows = done.rows.or(state.rows);
+            state.start = done.start.or(state.start);
+            if done.rescan {
                 state.last_rescan = Some(now);
             }
         });
