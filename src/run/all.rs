@@ -55,7 +55,7 @@ impl Watch {
     /// Requests so far, and what they wait for.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.usage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell(&self, usage: Usage) {

@@ -79,14 +79,15 @@ impl StateKeeper {
     }
 
     pub(super) async fn backfill_reached(&self, entity: &str, window: &Window, reached: DateTime<Utc>) {
-        let mut known = self.lock();
-        let backfill = known.backfills.entry(backfill_name(entity, window)).or_insert_with(|| BackfillState {
-            from: Some(window.from()),
-            until: Some(window.until()),
-            ..BackfillState::default()
-        });
-        backfill.done_until = backfill.done_until.max(Some(reached));
-        drop(known);
+        {
+            let mut known = self.lock();
+            let backfill = known.backfills.entry(backfill_name(entity, window)).or_insert_with(|| BackfillState {
+                from: Some(window.from()),
+                until: Some(window.until()),
+                ..BackfillState::default()
+            });
+            backfill.done_until = backfill.done_until.max(Some(reached));
+        }
         self.save().await;
     }
 
