@@ -1,4 +1,15 @@
 //! The program as its users run it: the real binary, the simulator over loopback, real storage and real readers.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a test does not expect ends it"
+)]
+
 mod first_run;
+mod local_lake;
+mod parts;
 mod support;
+mod witness;
