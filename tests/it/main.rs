@@ -12,4 +12,5 @@ mod first_run;
 mod local_lake;
 mod parts;
 mod support;
+mod values;
 mod witness;
