@@ -8,6 +8,7 @@
     reason = "what a test does not expect ends it"
 )]
 
+mod bucket;
 mod first_run;
 mod local_lake;
 mod parts;
