@@ -33,6 +33,11 @@ def connect() -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def literal(text: str) -> str:
+    """Text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def secret(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """Lets DuckDB reach the S3 server of the environment, and gives the settings that the other readers need."""
     endpoint = urlsplit(os.environ["AWS_ENDPOINT_URL"])
@@ -53,7 +58,7 @@ def secret(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 def views(connection: duckdb.DuckDBPyConnection, lake: str) -> None:
     """Runs views.sql, so that each table is a view of its own name."""
-    (text,) = connection.execute(f"SELECT content FROM read_text('{lake}/views.sql')").fetchone()
+    (text,) = connection.execute(f"SELECT content FROM read_text({literal(f'{lake}/views.sql')})").fetchone()
     connection.execute(text)
 
 
@@ -61,7 +66,8 @@ def seen(connection: duckdb.DuckDBPyConnection, relation: str, first: str, live:
     """What a reader's relation holds."""
     columns = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {relation}").fetchall()}
     rev = "rev" if "rev" in columns else "NULL"
-    records = connection.execute(f"SELECT id, {rev}, epoch_ms(updated_at), _deleted FROM {relation} ORDER BY id").fetchall()
+    query = f"SELECT id, {rev}, epoch_ms(updated_at), _deleted FROM {relation} ORDER BY id"
+    records = connection.execute(query).fetchall()
     both = ((relation, first), (first, relation)) if relation != first else ()
     one = "SELECT count(*) FROM"
     differences = sum(
@@ -85,7 +91,7 @@ def main() -> None:
     answer = {reader: {} for reader in ("delta_scan", "views", "deltalake", "polars")}
     for table in tables:
         url = f"{lake}/{table}"
-        connection.execute(f"CREATE VIEW delta_scan_{table} AS SELECT * FROM delta_scan('{url}')")
+        connection.execute(f"CREATE VIEW delta_scan_{table} AS SELECT * FROM delta_scan({literal(url)})")
         connection.execute(f"CREATE VIEW views_{table} AS SELECT * FROM {table}")
         arrow = deltalake.DeltaTable(url, storage_options=storage).to_pyarrow_table()
         connection.register(f"deltalake_{table}", arrow)
