@@ -270,8 +270,11 @@ impl Load<'_> {
             Goal::Backfill(window) => backfill_id(&window),
             Goal::Changes | Goal::FullRefresh => cursor_id(),
         };
-        if let Some(table) = loader.flush(reached.map(|reached| Progress { id, reached, start }).as_ref()).await? {
-            self.show(&table).await;
+        let is_new = loader.home.table().is_none();
+        let committed = loader.flush(reached.map(|reached| Progress { id, reached, start }).as_ref()).await?;
+        // A table that was made just now shows, even without a row.
+        if let Some(table) = committed.as_ref().or(loader.home.table().filter(|_| is_new)) {
+            self.show(table).await;
         }
         let Some(reached) = reached else { return Ok(()) };
         match self.shared.goal {

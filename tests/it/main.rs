@@ -1,4 +1,20 @@
 //! The program as its users run it: the real binary, the simulator over loopback, real storage and real readers.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a test does not expect ends it"
+)]
+
+mod bucket;
 mod first_run;
+mod local_lake;
+mod parts;
+mod public_client;
+mod readme;
 mod support;
+mod tour;
+mod values;
+mod witness;
