@@ -249,7 +249,7 @@ impl Load<'_> {
         };
         let (read, written) = tokio::join!(read, write);
         let reached = written?;
-        if read.is_ok() || loader.takes_parts() {
+        if read.is_ok() || (loader.takes_parts() && !loader.is_empty()) {
             self.flush(loader, moves_cursor.then_some(reached), start).await?;
         }
         read
