@@ -88,15 +88,18 @@ def main() -> None:
     connection = connect()
     storage = secret(connection) if lake.startswith("s3://") else None
     views(connection, lake)
-    answer = {reader: {} for reader in ("delta_scan", "views", "deltalake", "polars")}
+    # Polars finds no table in a local folder whose name has a space.
+    polars_too = () if " " in lake else ("polars",)
+    answer = {reader: {} for reader in ("delta_scan", "views", "deltalake", *polars_too)}
     for table in tables:
         url = f"{lake}/{table}"
         connection.execute(f"CREATE VIEW delta_scan_{table} AS SELECT * FROM delta_scan({literal(url)})")
         connection.execute(f"CREATE VIEW views_{table} AS SELECT * FROM {table}")
         arrow = deltalake.DeltaTable(url, storage_options=storage).to_pyarrow_table()
         connection.register(f"deltalake_{table}", arrow)
-        frame = polars.read_delta(url, storage_options=storage)
-        connection.register(f"polars_{table}", frame.to_arrow())
+        if polars_too:
+            frame = polars.read_delta(url, storage_options=storage)
+            connection.register(f"polars_{table}", frame.to_arrow())
         for reader in answer:
             relation = f"{reader}_{table}"
             live = f"{table}_live" if reader == "views" else f"{relation} WHERE NOT _deleted"

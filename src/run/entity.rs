@@ -250,7 +250,7 @@ impl Load<'_> {
         };
         let (read, written) = tokio::join!(read, write);
         let reached = written?;
-        if read.is_ok() || loader.takes_parts() {
+        if read.is_ok() || (loader.takes_parts() && !loader.is_empty()) {
             self.flush(loader, progress(reached), start).await?;
         }
         read

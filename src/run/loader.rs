@@ -92,6 +92,11 @@ impl Loader {
         self.takes_parts() && (self.rows_collected >= FLUSH_ROWS || self.bytes_collected >= FLUSH_BYTES)
     }
 
+    /// Whether nothing is collected.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.rows_collected == 0
+    }
+
     /// Whether a part of what was read may be committed. A replacement may not: it is complete or nothing.
     pub(super) const fn takes_parts(&self) -> bool {
         matches!(self.way, Way::Upsert(_))

@@ -9,11 +9,13 @@
 )]
 
 mod bucket;
+mod dependencies;
 mod first_run;
 mod local_lake;
 mod parts;
 mod public_client;
 mod readme;
+mod secrets;
 mod support;
 mod tour;
 mod values;

@@ -38,7 +38,8 @@ pub(crate) fn succeed(command: &mut Command) -> Ended {
 /// Bash with our program, DuckDB's and the readers' Python in its path. DuckDB finds its extensions at home.
 pub(crate) fn shell(folder: &Path) -> Command {
     let home = folder.join("home");
-    let extensions = home.join(".duckdb/extensions/v1.5.5/linux_amd64");
+    let platform = if cfg!(target_arch = "aarch64") { "linux_arm64" } else { "linux_amd64" };
+    let extensions = home.join(".duckdb/extensions/v1.5.5").join(platform);
     std::fs::create_dir_all(&extensions).unwrap();
     for name in ["delta", "httpfs"] {
         let file = format!("{name}.duckdb_extension");

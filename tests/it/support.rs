@@ -72,8 +72,8 @@ impl Org {
 
     /// Runs the program to its end. It runs on a thread of its own: the simulator needs this one's runtime.
     pub(crate) async fn run(&self, args: &[&str]) -> Ended {
-        let mut command = self.command(args);
-        Ended::from(tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap())
+        let child = self.start(args);
+        Ended::from(tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap())
     }
 
     /// Runs the program, which must succeed, and gives its report.
