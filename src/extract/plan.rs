@@ -8,7 +8,8 @@
 //! before (API reference, sections 1 and 9.8). The boundary moves while we read. So the zone around
 //! it is read by search *first*; then everything up to the zone's end from the archive, which by then
 //! holds whatever has left search; then the rest by search. A plan holds for as long as the boundary
-//! has not left the zone: see [`Plan::holds_at`].
+//! has not left the zone: see [`Plan::holds_at`]. Where two clocks disagree about the present, the zone
+//! reaches from the one's boundary to the other's: reading twice is the price of not knowing, losing is not.
 
 use std::time::Duration;
 
@@ -21,6 +22,21 @@ use crate::window::Window;
 const SEARCH_REACH: TimeDelta = TimeDelta::days(730);
 /// Half the width of the zone around the boundary; the archive's part of a plan must be read within this time.
 const ZONE: TimeDelta = TimeDelta::days(2);
+
+/// The present as two clocks tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Present {
+    /// By the clock that is behind.
+    pub earliest: DateTime<Utc>,
+    /// By the clock that is ahead.
+    pub latest: DateTime<Utc>,
+}
+
+impl From<DateTime<Utc>> for Present {
+    fn from(now: DateTime<Utc>) -> Self {
+        Self { earliest: now, latest: now }
+    }
+}
 
 /// Where a step reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,18 +78,18 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether the steps still cover the window when the last of the history is read at `now` (server time).
+    /// Whether the steps still cover the window when the last of the history is read at `now`.
     #[must_use]
-    pub fn holds_at(&self, now: DateTime<Utc>) -> bool {
-        now - SEARCH_REACH < self.zone_end
+    pub fn holds_at(&self, now: impl Into<Present>) -> bool {
+        now.into().latest - SEARCH_REACH < self.zone_end
     }
 }
 
-/// Plans the reading of `window` at server time `now`.
+/// Plans the reading of `window` at present.
 #[must_use]
-pub fn plan(access: &Access, window: Window, now: DateTime<Utc>) -> Plan {
-    let boundary = now - SEARCH_REACH;
-    let zone_end = boundary + ZONE;
+pub fn plan(access: &Access, window: Window, now: impl Into<Present>) -> Plan {
+    let Present { earliest, latest } = now.into();
+    let (zone_begins, zone_end) = (earliest - SEARCH_REACH - ZONE, latest - SEARCH_REACH + ZONE);
     let step = |place, progress| move |window| Step { place, window, progress };
     let history = match access {
         Access::Search { history: History::Archive, .. } => Place::Archive,
@@ -83,7 +99,7 @@ pub fn plan(access: &Access, window: Window, now: DateTime<Utc>) -> Plan {
         }
     };
     let old = window.before(zone_end);
-    let zone = old.and_then(|old| old.since(boundary - ZONE)).map(step(Place::Live, Progress::None));
+    let zone = old.and_then(|old| old.since(zone_begins)).map(step(Place::Live, Progress::None));
     let old = old.map(step(history, Progress::Cursor));
     let recent = window.since(zone_end).map(step(Place::Live, Progress::Cursor));
     Plan { steps: [zone, old, recent].into_iter().flatten().collect(), zone_end }
@@ -224,12 +240,14 @@ mod tests {
         #[test]
         fn no_instant_falls_between_search_and_archive(
             from in 0i64..1_400, length in 1i64..1_400, instant in 0i64..1_400 * 24, zone_read in 0i64..20, archive_read in 20i64..47,
+            behind in 0i64..500, ahead in 0i64..500,
         ) {
             let start = at("2022-01-01T00:00:00Z");
             let now = start + TimeDelta::days(1_400);
             let window = Window::new(start + TimeDelta::days(from), start + TimeDelta::days(from + length)).unwrap();
             let instant = start + TimeDelta::hours(instant);
-            let plan = plan(&access(History::Archive), window, now);
+            let present = Present { earliest: now - TimeDelta::days(behind), latest: now + TimeDelta::days(ahead) };
+            let plan = plan(&access(History::Archive), window, present);
             prop_assert!(plan.holds_at(now + TimeDelta::hours(archive_read)));
             let read = plan.steps.iter().any(|step| {
                 let hours = match (step.place, step.progress) {

@@ -109,7 +109,7 @@ impl Load<'_> {
     pub(super) async fn planned(&self) -> Result<Option<(Window, Plan)>, EntityError> {
         let home = TableHome::find(self.shared.lake, self.entity.name.as_str()).await?;
         let window = self.begin(&home).await?.window;
-        Ok(window.map(|window| (window, extract::plan(&self.entity.access, window, self.shared.time.now()))))
+        Ok(window.map(|window| (window, extract::plan(&self.entity.access, window, self.shared.time.present()))))
     }
 
     async fn load(&self, loader: &mut Loader, schema: &TableSchema, begin: &Begin) -> Result<(), EntityError> {
@@ -177,8 +177,7 @@ impl Load<'_> {
     ) -> Result<(), EntityError> {
         let mut window = window;
         for _ in 0..MOST_PLANS {
-            let now = self.shared.time.now();
-            let plan = extract::plan(&self.entity.access, window, now);
+            let plan = extract::plan(&self.entity.access, window, self.shared.time.present());
             match self.follow(loader, &plan, start).await? {
                 None => return Ok(()),
                 Some(left) => window = left,
@@ -198,7 +197,7 @@ impl Load<'_> {
             self.take(loader, step, start).await?;
             let history = matches!(step.place, Place::Archive | Place::List);
             let rest = plan.steps.get(at + 1);
-            if history && rest.is_some() && !plan.holds_at(self.shared.time.now()) {
+            if history && rest.is_some() && !plan.holds_at(self.shared.time.present()) {
                 return Ok(rest.and_then(|rest| Window::new(rest.window.from(), self.end(plan))));
             }
         }

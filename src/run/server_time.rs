@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::clock::Clock;
+use crate::extract::Present;
 
 /// The server's clock as far as we know it.
 #[derive(Debug, Clone)]
@@ -35,6 +36,13 @@ impl ServerTime {
         let passed = self.clock.monotonic().saturating_sub(self.told_at);
         let passed = TimeDelta::from_std(passed).unwrap_or(TimeDelta::MAX);
         self.told.checked_add_signed(passed).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// The present as both clocks tell it, for what must hold whichever of them is wrong.
+    #[must_use]
+    pub fn present(&self) -> Present {
+        let (theirs, ours) = (self.now(), self.clock.now());
+        Present { earliest: theirs.min(ours), latest: theirs.max(ours) }
     }
 
     /// How far the local clock is ahead of the server's.
