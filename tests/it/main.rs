@@ -1,4 +1,8 @@
 //! The program as its users run it: the real binary, the simulator over loopback, real storage and real readers.
 
 mod first_run;
+mod nothing_lost;
 mod support;
+mod switches;
+mod tables;
+mod ties;
