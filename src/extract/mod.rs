@@ -9,5 +9,5 @@ mod search;
 mod tie;
 mod walk;
 
-pub use plan::{Known, LookBack, Now, Place, Plan, Progress, Step, plan, run_window};
+pub use plan::{Known, LookBack, Place, Plan, Present, Progress, Step, plan, run_window};
 pub use walk::{Read, Walk, WalkError, count};

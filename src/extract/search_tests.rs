@@ -30,6 +30,7 @@ struct Habits {
     knows_seconds_only: bool,
     tells_total: bool,
     links_never_end: bool,
+    finds_no_parent: bool,
 }
 
 const FAITHFUL: Habits = Habits {
@@ -38,6 +39,7 @@ const FAITHFUL: Habits = Habits {
     knows_seconds_only: false,
     tells_total: true,
     links_never_end: false,
+    finds_no_parent: false,
 };
 
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Index {
             "thing_created_at" => entry.created,
             "thing_box_id" => {
                 let Operand::Texts(ids) = &criterion.operand else { panic!("not a list") };
-                return ids.contains(&format!("box-{}", entry.parent));
+                return !self.habits.finds_no_parent && ids.contains(&format!("box-{}", entry.parent));
             }
             other => panic!("no attribute {other}"),
         };
@@ -215,6 +217,7 @@ fn twenty_five_thousand_equal_timestamps_are_read_whatever_the_index_does() {
                         knows_seconds_only,
                         tells_total,
                         links_never_end: false,
+                        finds_no_parent: false,
                     };
                     let entries = tied(25_000, |id| i64::from(id) * 1_003, |id| id % 50);
                     assert_complete(&Index::new(entries.clone(), habits, 3), window(0, 8_000_000), &entries);
@@ -246,7 +249,8 @@ fn what_nothing_tells_apart_is_counted_until_it_is_complete() {
 #[test]
 fn what_cannot_be_read_fails_and_names_its_window() {
     let uncountable = Habits { random_ties: true, tells_total: false, ..FAITHFUL };
-    for (count, habits) in [(10_500, FAITHFUL), (1_200, uncountable)] {
+    let blind = Habits { finds_no_parent: true, ..FAITHFUL };
+    for (count, habits) in [(10_500, FAITHFUL), (1_200, uncountable), (10_500, blind)] {
         let index = Index::new(tied(count, |_| 77, |_| 1), habits, 5);
         let told = walk(&index, window(0, 8_000_000)).unwrap_err().to_string();
         assert!(told.starts_with("thing [1970-01-01T01:23:20.500Z, 1970-01-01T01:23:20.501Z): "), "{told}");

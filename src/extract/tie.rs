@@ -157,8 +157,13 @@ impl Part {
     }
 
     fn cut_by_created(&self, precision: Precision, sample: &[Record]) -> Option<Vec<Self>> {
-        let mut created: Vec<_> =
-            sample.iter().filter_map(|record| record.created_at).map(|instant| precision.floor(instant)).collect();
+        // A date outside what was asked for tells nothing about the index, which found the record by another one.
+        let asked = |instant: &DateTime<Utc>| {
+            self.created_from.is_none_or(|from| from <= *instant)
+                && self.created_until.is_none_or(|until| *instant < until)
+        };
+        let created = sample.iter().filter_map(|record| record.created_at).map(|instant| precision.floor(instant));
+        let mut created: Vec<_> = created.filter(asked).collect();
         created.sort_unstable();
         let first = *created.first()?;
         let middle = created.get(created.len() / 2).copied().filter(|middle| *middle > first);
@@ -180,7 +185,9 @@ impl Part {
 
     fn cut_by_parent(&self, subject: &Subject, sample: &[Record]) -> Option<Vec<Self>> {
         let relationship = relationship(subject.parent.as_deref()?, &subject.context)?;
-        let seen: BTreeSet<String> = sample.iter().filter_map(|record| parent(record, &relationship)).collect();
+        let seen = sample.iter().filter_map(|record| parent(record, &relationship));
+        // A parent that was asked for as absent tells nothing: the index knows another one for this record.
+        let seen: BTreeSet<String> = seen.filter(|parent| !self.no_parents.contains(parent)).collect();
         let half = seen.len().div_ceil(2);
         let some: BTreeSet<_> = seen.iter().take(half).cloned().collect();
         if some.is_empty() || self.parents.as_ref() == Some(&some) {

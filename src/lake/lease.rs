@@ -2,7 +2,7 @@
 //!
 //! The rule: it keeps runs from wasting each other's requests; correctness never depends on it. Its age is judged by the
 //! clock of the store alone, by comparing two objects there, so that a wrong local clock neither steals a living lease
-//! nor waits for ever for a dead one.
+//! nor waits for ever for a dead one. Only a holder that has certainly ended, on this machine, is not waited for.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::error::LakeError;
 use super::names::OWN_FOLDER;
+use super::process::Process;
 use super::store::Lake;
 use super::versioned::{Put, Seen, Stored, Versioned};
 use crate::clock::Clock;
@@ -68,6 +69,9 @@ struct Record {
     /// For people: by the holder's own clock.
     heartbeat_at: DateTime<Utc>,
     heartbeats: u64,
+    /// So that a run on the same machine sees at once that the holder was killed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    process: Option<Process>,
 }
 
 /// A lease that is being renewed in the background until it is released or dropped.
@@ -90,8 +94,15 @@ impl Lease {
         let object = Versioned::new(Arc::clone(lake.store()), path);
         let now = lake.clock().now();
         let token = lake.entropy().unique().to_string();
-        let record =
-            Record { version: 1, holder: holder.to_owned(), token, since: now, heartbeat_at: now, heartbeats: 0 };
+        let record = Record {
+            version: 1,
+            holder: holder.to_owned(),
+            token,
+            since: now,
+            heartbeat_at: now,
+            heartbeats: 0,
+            process: Process::this(),
+        };
         for _ in 0..ATTEMPTS {
             let left_behind = object.load().await?;
             if let Some(stored) = &left_behind {
@@ -200,13 +211,17 @@ impl Heart {
     }
 }
 
-/// Returns when the run that left `stored` is dead: silent for the time of expiry.
+/// Returns when the run that left `stored` is dead: its process is gone, or it was silent for the time of expiry.
 async fn wait_for_death(
     lake: &Lake,
     object: &Versioned,
     stored: &Stored,
     timing: LeaseTiming,
 ) -> Result<(), LeaseError> {
+    if let Some(record) = Record::of(stored).filter(|record| record.process.as_ref().is_some_and(Process::is_gone)) {
+        tracing::warn!(holder = %record.holder, "a run on this machine was killed; taking over its lease");
+        return Ok(());
+    }
     let age = store_time(lake).await? - stored.modified;
     let expiry = TimeDelta::from_std(timing.expiry).unwrap_or(TimeDelta::MAX);
     if age >= expiry {
@@ -251,6 +266,7 @@ fn held_by(stored: Option<&Stored>, age: TimeDelta) -> LeaseError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lake::process::tests::{dead, elsewhere};
     use crate::lake::testing::{Fault, FaultyStore, lake_in};
 
     /// Heartbeats of the default timing come every 50 ms on this clock.
@@ -312,6 +328,25 @@ mod tests {
         let Err(LeaseError::HeldBy { holder, .. }) = acquire(&first, "run c").await else { panic!("released") };
         assert_eq!(holder, "run b");
         assert!(!taken.is_lost());
+    }
+
+    /// Leaves a lease behind, as a run that was killed does.
+    async fn left_behind(lake: &Lake, process: Option<Process>) {
+        let now = lake.clock().now();
+        let (holder, token) = ("run a".to_owned(), "t".to_owned());
+        let record = Record { version: 1, holder, token, since: now, heartbeat_at: now, heartbeats: 3, process };
+        lake.put("_kustlake/lease.json", String::from_utf8(record.bytes().unwrap().to_vec()).unwrap()).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_holder_that_was_killed_on_this_machine_is_not_waited_for() {
+        let (_store, lake, _) = lakes();
+        left_behind(&lake, Some(dead())).await;
+        acquire(&lake, "run b").await.unwrap().release().await;
+        for unknown in [Some(elsewhere()), None] {
+            left_behind(&lake, unknown).await;
+            assert!(acquire(&lake, "run b").await.is_err());
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -12,6 +12,7 @@ mod key_range;
 mod lease;
 mod names;
 mod probe;
+mod process;
 mod reader;
 mod state;
 mod state_file;

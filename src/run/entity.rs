@@ -132,7 +132,7 @@ impl Load<'_> {
     pub(super) async fn planned(&self) -> Result<Option<(Window, Plan)>, EntityError> {
         let home = TableHome::find(self.shared.lake, self.entity.name.as_str()).await?;
         let window = self.begin(&home).await?.window;
-        Ok(window.map(|window| (window, extract::plan(&self.entity.access, window, self.shared.time.bounds()))))
+        Ok(window.map(|window| (window, extract::plan(&self.entity.access, window, self.shared.time.present()))))
     }
 
     async fn load(&self, loader: &mut Loader, schema: &TableSchema, begin: &Begin) -> Result<(), EntityError> {
@@ -196,7 +196,7 @@ impl Load<'_> {
     async fn read_window(&self, loader: &mut Loader, window: Window, start: Start) -> Result<(), EntityError> {
         let mut window = window;
         for _ in 0..MOST_PLANS {
-            let plan = extract::plan(&self.entity.access, window, self.shared.time.bounds());
+            let plan = extract::plan(&self.entity.access, window, self.shared.time.present());
             match self.follow(loader, &plan, start).await? {
                 None => return Ok(()),
                 Some(left) => window = left,
@@ -211,7 +211,7 @@ impl Load<'_> {
             self.take(loader, step, start).await?;
             let history = matches!(step.place, Place::Archive | Place::List);
             let rest = plan.steps.get(at + 1);
-            if history && rest.is_some() && !plan.holds_at(self.shared.time.bounds()) {
+            if history && rest.is_some() && !plan.holds_at(self.shared.time.present()) {
                 return Ok(rest.map(|rest| rest.window));
             }
         }

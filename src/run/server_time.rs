@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::clock::Clock;
-use crate::extract::Now;
+use crate::extract::Present;
 
 /// The server's clock as far as we know it.
 #[derive(Debug, Clone)]
@@ -38,11 +38,11 @@ impl ServerTime {
         self.told.checked_add_signed(passed).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// The time at the source as far as it is sure, since either clock may be wrong.
+    /// The present as both clocks tell it, for what must hold whichever of them is wrong.
     #[must_use]
-    pub fn bounds(&self) -> Now {
+    pub fn present(&self) -> Present {
         let (theirs, ours) = (self.now(), self.clock.now());
-        Now { earliest: theirs.min(ours), latest: theirs.max(ours) }
+        Present { earliest: theirs.min(ours), latest: theirs.max(ours) }
     }
 
     /// How far the local clock is ahead of the server's.

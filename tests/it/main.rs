@@ -11,12 +11,17 @@
 mod bucket;
 mod dependencies;
 mod first_run;
+mod killed;
 mod local_lake;
+mod nothing_lost;
 mod parts;
 mod public_client;
 mod readme;
 mod secrets;
 mod support;
+mod switches;
+mod tables;
+mod ties;
 mod tour;
 mod values;
 mod witness;

@@ -3,7 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
+use kustlake::api::{Patience, RetrySettings};
+use kustlake::catalog::Catalog;
+use kustlake::clock::{Entropy, SystemClock};
+use kustlake::config::Config;
+use kustlake::run::{self, Exit, Report, Run, RunError, Watch, World};
 use kustlake_sim::{ClockSpec, SimHandle, SimServer, Switches, WorldSpec};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -76,12 +83,57 @@ impl Org {
         Ended::from(tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap())
     }
 
+    /// The checked configuration, for runs inside this process.
+    pub(crate) fn config(&self, catalog: &Catalog) -> Config {
+        let text = std::fs::read_to_string(self.path("pipelines.yaml")).unwrap();
+        let text = text.replace("./lake", self.lake().to_str().unwrap());
+        let environment = [("KUSTOMER_API_KEY".to_owned(), TOKEN.to_owned())].into();
+        Config::parse("pipelines.yaml", &text, &environment, catalog).unwrap()
+    }
+
+    /// A run inside this process, which need not wait between attempts.
+    pub(crate) async fn inside(&self, command: run::Command, world: &World) -> Result<Report, RunError> {
+        let catalog = Catalog::embedded().unwrap();
+        let config = self.config(&catalog);
+        let watch = Watch::new(&config.pipelines);
+        let (_stop, stop) = tokio::sync::watch::channel(None);
+        Run { config: &config, catalog: &catalog, command, world, watch, stop }.execute().await
+    }
+
+    /// A run inside this process that must end well.
+    pub(crate) async fn load(&self) -> Report {
+        let report = self.inside(run::Command::Run, &eager()).await.unwrap();
+        assert_eq!(report.exit_code, Exit::Ok, "{report:#?}");
+        report
+    }
+
     /// Runs the program, which must succeed, and gives its report.
     pub(crate) async fn report(&self, args: &[&str]) -> Value {
         let ended = self.run(args).await;
         assert_eq!(ended.code, 0, "{ended:#?}");
         ended.report()
     }
+}
+
+/// A world in which a failed request is sent again at once.
+pub(crate) fn eager() -> World {
+    let pause = Duration::from_millis(1);
+    // Faults that strike by count may strike the same request often while others are under way.
+    let retry = RetrySettings { attempts: 60, first_pause: pause, longest_pause: pause, ..RetrySettings::default() };
+    World { retry, ..World::real() }
+}
+
+/// A world whose clock runs fast; it is no less patient with answers, which come in real time.
+pub(crate) fn fast(speed: u32) -> World {
+    let patience = Patience { answer: Duration::from_secs(120) * speed, ..Patience::default() };
+    let clock = Arc::new(SystemClock::with_speed(speed));
+    World { clock, entropy: Arc::new(Entropy::system()), patience, retry: RetrySettings::default() }
+}
+
+/// A number that the environment may replace, so that a test can be run at its full size by hand.
+pub(crate) fn size(variable: &str, usual: u32) -> u32 {
+    let given = std::env::vars_os().find(|(name, _)| name == variable);
+    given.map_or(usual, |(_, value)| value.to_str().unwrap().parse().unwrap())
 }
 
 /// The program in a folder, with an empty environment.
