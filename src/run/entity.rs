@@ -13,10 +13,10 @@ use super::report::{EntityReport, Outcome, problems};
 use super::server_time::ServerTime;
 use super::state::StateKeeper;
 use super::tables::{TableHome, backfill_id, cursor_id};
-use crate::api::{Pages, Record};
+use crate::api::{ApiError, Pages, Record};
 use crate::catalog::{Access, Entity};
 use crate::config::{Config, Pipeline};
-use crate::extract::{self, Known, LookBack, Place, Plan, Step, Walk};
+use crate::extract::{self, Known, LookBack, Place, Plan, Step, Walk, WalkError};
 use crate::lake::{CommitNote, Lake, Table};
 use crate::table::TableSchema;
 use crate::window::{Window, text};
@@ -63,7 +63,38 @@ pub(super) struct Load<'a> {
 struct Begin {
     window: Option<Window>,
     rescan: bool,
-    start: Option<DateTime<Utc>>,
+    start: Start,
+}
+
+/// From where on a table is complete up to its cursor: not from an earlier start before the reading from there has
+/// come to where the table was before, whatever is committed on the way.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    start: DateTime<Utc>,
+    former: Option<Former>,
+}
+
+/// What a table held before it was loaded from an earlier start.
+#[derive(Debug, Clone, Copy)]
+struct Former {
+    start: DateTime<Utc>,
+    cursor: DateTime<Utc>,
+}
+
+impl Start {
+    fn new(start: Option<DateTime<Utc>>, known: Known) -> Self {
+        let start = start.unwrap_or(DateTime::UNIX_EPOCH);
+        let former = known.start.zip(known.cursor).map(|(start, cursor)| Former { start, cursor });
+        Self { start, former }
+    }
+
+    /// The start that holds once everything before `reached` is committed.
+    fn held_at(&self, reached: DateTime<Utc>) -> DateTime<Utc> {
+        match self.former {
+            Some(former) if former.start <= self.start || reached < former.cursor => former.start,
+            _ => self.start,
+        }
+    }
 }
 
 /// How a load ended, as far as it got.
@@ -84,9 +115,13 @@ impl Load<'_> {
         let name = self.entity.name.as_str();
         let schema = TableSchema::new(self.entity);
         let home = TableHome::find(self.shared.lake, name).await?;
+        if home.table().is_none() {
+            // Someone removed the table. Once it exists again, what the state says would count for more than is there.
+            self.shared.state.forget(name).await;
+        }
         let begin = self.begin(&home).await?;
         let mut loader = Loader::new(home, &schema, self.pipeline, self.note(begin.window));
-        let result = self.load(&mut loader, &schema, &begin).await;
+        let result = self.load(&mut loader, &schema, &begin).await.map_err(|error| self.naming_roles(error));
         let cursor = self.shared.state.cursor(name);
         let report = EntityReport {
             entity: self.entity.name.clone(),
@@ -129,52 +164,49 @@ impl Load<'_> {
         let start = self.pipeline.start.or(source.start);
         let until = self.shared.until;
         let name = self.entity.name.as_str();
+        let known = self.known(home).await?;
+        let held = Start::new(start, known);
         if matches!(self.entity.access, Access::Lists { .. }) {
-            return Ok(Begin { window: Window::new(DateTime::UNIX_EPOCH, until), rescan: false, start });
+            return Ok(Begin { window: Window::new(DateTime::UNIX_EPOCH, until), rescan: false, start: held });
         }
         match self.shared.goal {
             Goal::Backfill(window) => {
                 let done = home.committed(&backfill_id(&window)).await?;
                 let done = done.max(self.shared.state.backfilled(name, &window).filter(|_| home.table().is_some()));
                 let window = done.map_or(Some(window), |done| window.since(done));
-                Ok(Begin { window, rescan: false, start: None })
+                Ok(Begin { window, rescan: false, start: held })
             }
             Goal::FullRefresh => Ok(Begin {
                 window: extract::run_window(Known::default(), start, LookBack::Overlap(source.overlap), until),
                 rescan: true,
-                start,
+                start: held,
             }),
             Goal::Changes => {
-                let known = self.known(home).await?;
                 let rescan = self.shared.state.rescan_is_due(name, source.rescan.every);
                 let look_back = if rescan && known.cursor.is_some() {
                     LookBack::Rescan(source.rescan.reach.max(source.overlap))
                 } else {
                     LookBack::Overlap(source.overlap)
                 };
-                Ok(Begin { window: extract::run_window(known, start, look_back, until), rescan, start })
+                Ok(Begin { window: extract::run_window(known, start, look_back, until), rescan, start: held })
             }
         }
     }
 
     /// What the table's log and the state file know together; without a table, nothing is known.
     async fn known(&self, home: &TableHome) -> Result<Known, EntityError> {
+        let (name, state) = (self.entity.name.as_str(), self.shared.state);
         if home.table().is_none() {
             return Ok(Known::default());
         }
-        let name = self.entity.name.as_str();
-        let cursor = home.committed(&cursor_id()).await?.max(self.shared.state.cursor(name));
-        let start = home.start().await?.or_else(|| self.shared.state.start(name)).unwrap_or(DateTime::UNIX_EPOCH);
+        let cursor = home.committed(&cursor_id()).await?.max(state.cursor(name));
+        // Each is complete from its start to its cursor, and they overlap: the earlier start holds for both.
+        let start = [home.start().await?, state.start(name)].into_iter().flatten().min();
         let newest = home.newest("updated_at").await?;
-        Ok(Known { cursor, newest, start: cursor.map(|_| start) })
+        Ok(Known { cursor, newest, start: cursor.map(|_| start.unwrap_or(DateTime::UNIX_EPOCH)) })
     }
 
-    async fn read_window(
-        &self,
-        loader: &mut Loader,
-        window: Window,
-        start: Option<DateTime<Utc>>,
-    ) -> Result<(), EntityError> {
+    async fn read_window(&self, loader: &mut Loader, window: Window, start: Start) -> Result<(), EntityError> {
         let mut window = window;
         for _ in 0..MOST_PLANS {
             let plan = extract::plan(&self.entity.access, window, self.shared.time.present());
@@ -187,12 +219,7 @@ impl Load<'_> {
     }
 
     /// Takes the steps of a plan; gives back what is left of the window when the plan no longer holds.
-    async fn follow(
-        &self,
-        loader: &mut Loader,
-        plan: &Plan,
-        start: Option<DateTime<Utc>>,
-    ) -> Result<Option<Window>, EntityError> {
+    async fn follow(&self, loader: &mut Loader, plan: &Plan, start: Start) -> Result<Option<Window>, EntityError> {
         for (at, step) in plan.steps.iter().enumerate() {
             self.take(loader, step, start).await?;
             let history = matches!(step.place, Place::Archive | Place::List);
@@ -209,7 +236,7 @@ impl Load<'_> {
     }
 
     /// Reads one step to its end, committing on the way.
-    async fn take(&self, loader: &mut Loader, step: &Step, start: Option<DateTime<Utc>>) -> Result<(), EntityError> {
+    async fn take(&self, loader: &mut Loader, step: &Step, start: Start) -> Result<(), EntityError> {
         let pages = Counted { pages: self.shared.pages, progress: self.progress };
         let (sender, mut receiver) = mpsc::channel::<Parcel>(PAGES_AHEAD);
         let read = async move {
@@ -244,22 +271,33 @@ impl Load<'_> {
         &self,
         loader: &mut Loader,
         reached: Option<DateTime<Utc>>,
-        start: Option<DateTime<Utc>>,
+        start: Start,
     ) -> Result<(), EntityError> {
-        let reached = reached.map(|reached| reached.min(self.shared.until));
-        let (id, start) = match self.shared.goal {
-            Goal::Backfill(window) => (backfill_id(&window), None),
-            Goal::Changes | Goal::FullRefresh => (cursor_id(), Some(start.unwrap_or(DateTime::UNIX_EPOCH))),
+        let Some(reached) = reached.map(|reached| reached.min(self.shared.until)) else {
+            return loader.flush(None).await;
         };
-        let progress = reached.map(|reached| Progress { id, reached, start });
-        loader.flush(progress.as_ref()).await?;
-        let Some(reached) = reached else { return Ok(()) };
+        let start = start.held_at(reached);
+        let progress = match self.shared.goal {
+            Goal::Backfill(window) => Progress { id: backfill_id(&window), reached, start: None },
+            Goal::Changes | Goal::FullRefresh => Progress { id: cursor_id(), reached, start: Some(start) },
+        };
+        loader.flush(Some(&progress)).await?;
         let name = self.entity.name.as_str();
         match self.shared.goal {
             Goal::Backfill(window) => self.shared.state.backfill_reached(name, &window, reached).await,
             Goal::Changes | Goal::FullRefresh => self.shared.state.reached(name, reached, start).await,
         }
         Ok(())
+    }
+
+    /// A refusal says that a role is missing; which one, only the catalogue knows.
+    fn naming_roles(&self, error: EntityError) -> EntityError {
+        match error {
+            EntityError::Walk(WalkError::Api(ApiError::Forbidden(failure))) => {
+                EntityError::MissingRole { failure, roles: self.entity.needed_roles() }
+            }
+            error => error,
+        }
     }
 
     fn note(&self, window: Option<Window>) -> CommitNote {

@@ -47,8 +47,29 @@ impl StateKeeper {
         self.entity(entity)?.cursor
     }
 
+    /// The start from which it was loaded up to its cursor; none when it was not.
     pub(super) fn start(&self, entity: &str) -> Option<DateTime<Utc>> {
-        self.entity(entity)?.start
+        let entity = self.entity(entity)?;
+        entity.cursor.map(|_| entity.start.unwrap_or(DateTime::UNIX_EPOCH))
+    }
+
+    /// Forgets how far an entity is; what people are told of its runs stays.
+    pub(super) async fn forget(&self, entity: &str) {
+        // A save that is under way would bring back what it has copied.
+        let mut file = self.file.lock().await;
+        let changed = {
+            let mut known = self.lock();
+            let before = known.clone();
+            let of_entity = format!("{entity} ");
+            known.backfills.retain(|name, _| !name.starts_with(&of_entity));
+            if let Some(state) = known.entities.get_mut(entity) {
+                (state.cursor, state.start, state.last_rescan) = (None, None, None);
+            }
+            *known != before
+        };
+        if changed {
+            self.save_to(&mut file).await;
+        }
     }
 
     pub(super) fn rescan_is_due(&self, entity: &str, every: Duration) -> bool {
@@ -60,10 +81,10 @@ impl StateKeeper {
         self.lock().backfills.get(&backfill_name(entity, window))?.done_until
     }
 
-    pub(super) async fn reached(&self, entity: &str, cursor: DateTime<Utc>, start: Option<DateTime<Utc>>) {
+    pub(super) async fn reached(&self, entity: &str, cursor: DateTime<Utc>, start: DateTime<Utc>) {
         self.change(entity, |state| {
             state.cursor = state.cursor.max(Some(cursor));
-            state.start = start.filter(|start| *start > DateTime::UNIX_EPOCH);
+            state.start = Some(start).filter(|start| *start > DateTime::UNIX_EPOCH);
         });
         self.save().await;
     }
@@ -97,7 +118,10 @@ impl StateKeeper {
     }
 
     async fn save(&self) {
-        let mut file = self.file.lock().await;
+        self.save_to(&mut *self.file.lock().await).await;
+    }
+
+    async fn save_to(&self, file: &mut StateFile) {
         let state = self.lock().clone();
         match file.save(&state).await {
             Ok(merged) => {
