@@ -88,6 +88,19 @@ impl Entity {
         self.modes.first().copied().unwrap_or(Mode::Update)
     }
 
+    /// The roles that an API key needs, in words (API reference, section 4).
+    #[must_use]
+    pub fn needed_roles(&self) -> String {
+        let own = match self.roles.as_slice() {
+            [] => "a role to read it".to_owned(),
+            roles => format!("one of {}", roles.join(", ")),
+        };
+        match self.access {
+            Access::Search { .. } => format!("{own}, and org.permission.search.create"),
+            Access::Lists { .. } => own,
+        }
+    }
+
     /// The column of that name.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {

@@ -11,12 +11,12 @@ use super::loader::{Loader, Progress};
 use super::progress::{Counted, EntityProgress};
 use super::report::{EntityReport, Outcome, problems};
 use super::server_time::ServerTime;
-use super::state::{Completed, StateKeeper};
+use super::state::StateKeeper;
 use super::tables::{TableHome, backfill_id, cursor_id};
-use crate::api::Pages;
+use crate::api::{ApiError, Pages};
 use crate::catalog::{Access, Entity};
 use crate::config::{Config, Pipeline};
-use crate::extract::{self, Known, LookBack, Place, Plan, Read, Step, Walk};
+use crate::extract::{self, Known, LookBack, Place, Plan, Read, Step, Walk, WalkError};
 use crate::lake::{CommitNote, Lake, Table, Views};
 use crate::table::TableSchema;
 use crate::window::{Window, text};
@@ -68,29 +68,32 @@ struct Begin {
     start: Start,
 }
 
-/// From when on the table holds everything, once the load is complete.
-#[derive(Clone, Copy)]
-enum Start {
-    /// The table has no cursor yet: start and cursor are committed together from the first commit on.
-    New(DateTime<Utc>),
-    /// The table has a cursor, of another start perhaps: this one holds only when all is read.
-    OnCompletion(DateTime<Utc>),
-    /// The load has a window of its own.
-    Own,
+/// From where on a table is complete up to its cursor: not from an earlier start before the reading from there has
+/// come to where the table was before, whatever is committed on the way.
+#[derive(Debug, Clone, Copy)]
+struct Start {
+    start: DateTime<Utc>,
+    former: Option<Former>,
+}
+
+/// What a table held before it was loaded from an earlier start.
+#[derive(Debug, Clone, Copy)]
+struct Former {
+    start: DateTime<Utc>,
+    cursor: DateTime<Utc>,
 }
 
 impl Start {
-    const fn while_loading(self) -> Option<DateTime<Utc>> {
-        match self {
-            Self::New(start) => Some(start),
-            Self::OnCompletion(_) | Self::Own => None,
-        }
+    fn new(start: DateTime<Utc>, known: Known) -> Self {
+        let former = known.start.zip(known.cursor).map(|(start, cursor)| Former { start, cursor });
+        Self { start, former }
     }
 
-    const fn when_complete(self) -> Option<DateTime<Utc>> {
-        match self {
-            Self::New(start) | Self::OnCompletion(start) => Some(start),
-            Self::Own => None,
+    /// The start that holds once everything before `reached` is committed.
+    fn held_at(&self, reached: DateTime<Utc>) -> DateTime<Utc> {
+        match self.former {
+            Some(former) if former.start <= self.start || reached < former.cursor => former.start,
+            _ => self.start,
         }
     }
 }
@@ -107,9 +110,13 @@ impl Load<'_> {
         let name = self.entity.name.as_str();
         let schema = TableSchema::new(self.entity);
         let home = TableHome::find(self.shared.lake, name).await?;
+        if home.table().is_none() {
+            // Someone removed the table. Once it exists again, what the state says would count for more than is there.
+            self.shared.state.forget(name).await;
+        }
         let begin = self.begin(&home).await?;
         let mut loader = Loader::new(home, &schema, self.pipeline, self.note(begin.window));
-        let result = self.load(&mut loader, &schema, &begin).await;
+        let result = self.load(&mut loader, &schema, &begin).await.map_err(|error| self.naming_roles(error));
         let cursor = self.shared.state.cursor(name);
         let report = EntityReport {
             entity: self.entity.name.clone(),
@@ -143,9 +150,8 @@ impl Load<'_> {
         if loader.home.table().is_none() {
             self.show(&loader.home.open_or_create(schema).await?).await;
         }
-        let done =
-            Completed { rescan: begin.rescan, rows: loader.home.rows().await?, start: begin.start.when_complete() };
-        self.shared.state.completed(self.entity.name.as_str(), done).await;
+        let rows = loader.home.rows().await?;
+        self.shared.state.completed(self.entity.name.as_str(), begin.rescan, rows).await;
         Ok(())
     }
 
@@ -156,9 +162,9 @@ impl Load<'_> {
         let until = self.shared.until;
         let name = self.entity.name.as_str();
         let known = self.known(home).await?;
-        let new = if known.cursor.is_some() { Start::OnCompletion(start) } else { Start::New(start) };
+        let held = Start::new(start, known);
         if matches!(self.entity.access, Access::Lists { .. }) {
-            return Ok(Begin { window: Window::new(DateTime::UNIX_EPOCH, until), rescan: false, start: new });
+            return Ok(Begin { window: Window::new(DateTime::UNIX_EPOCH, until), rescan: false, start: held });
         }
         let overlap = LookBack::Overlap(source.overlap);
         Ok(match self.shared.goal {
@@ -166,16 +172,18 @@ impl Load<'_> {
                 let done = home.committed(&backfill_id(&window)).await?;
                 let done = done.max(self.shared.state.backfilled(name, &window).filter(|_| home.table().is_some()));
                 let window = done.map_or(Some(window), |done| window.since(done));
-                Begin { window, rescan: false, start: Start::Own }
+                Begin { window, rescan: false, start: held }
             }
-            Goal::FullRefresh => {
-                Begin { window: extract::run_window(Known::default(), start, overlap, until), rescan: true, start: new }
-            }
+            Goal::FullRefresh => Begin {
+                window: extract::run_window(Known::default(), start, overlap, until),
+                rescan: true,
+                start: held,
+            },
             Goal::Changes => {
                 let rescan = self.shared.state.rescan_is_due(name, source.rescan.every);
                 let look_back =
                     if rescan { LookBack::Rescan(source.rescan.reach.max(source.overlap)) } else { overlap };
-                Begin { window: extract::run_window(known, start, look_back, until), rescan, start: new }
+                Begin { window: extract::run_window(known, start, look_back, until), rescan, start: held }
             }
         })
     }
@@ -187,10 +195,10 @@ impl Load<'_> {
         }
         let name = self.entity.name.as_str();
         let cursor = home.committed(&cursor_id()).await?.max(self.shared.state.cursor(name));
-        // Either may have learned of an earlier start first; both learn of it only when all from there is read.
-        let starts = [home.start().await?, self.shared.state.start(name)];
+        // Each is complete from its start to its cursor, and they overlap: the earlier start holds for both.
+        let start = [home.start().await?, self.shared.state.start(name)].into_iter().flatten().min();
         let newest = home.newest("updated_at").await?;
-        Ok(Known { cursor, newest, start: starts.into_iter().flatten().min() })
+        Ok(Known { cursor, newest, start: cursor.map(|_| start.unwrap_or(DateTime::UNIX_EPOCH)) })
     }
 
     async fn read_window(&self, loader: &mut Loader, window: Window, start: Start) -> Result<(), EntityError> {
@@ -265,13 +273,14 @@ impl Load<'_> {
     ) -> Result<(), EntityError> {
         let name = self.entity.name.as_str();
         let reached = reached.map(|reached| reached.min(self.shared.until));
-        let start = start.while_loading();
-        let id = match self.shared.goal {
-            Goal::Backfill(window) => backfill_id(&window),
-            Goal::Changes | Goal::FullRefresh => cursor_id(),
-        };
+        let progress = reached.map(|reached| match self.shared.goal {
+            Goal::Backfill(window) => Progress { id: backfill_id(&window), reached, start: None },
+            Goal::Changes | Goal::FullRefresh => {
+                Progress { id: cursor_id(), reached, start: Some(start.held_at(reached)) }
+            }
+        });
         let is_new = loader.home.table().is_none();
-        let committed = loader.flush(reached.map(|reached| Progress { id, reached, start }).as_ref()).await?;
+        let committed = loader.flush(progress.as_ref()).await?;
         // A table that was made just now shows, even without a row.
         if let Some(table) = committed.as_ref().or(loader.home.table().filter(|_| is_new)) {
             self.show(table).await;
@@ -279,9 +288,21 @@ impl Load<'_> {
         let Some(reached) = reached else { return Ok(()) };
         match self.shared.goal {
             Goal::Backfill(window) => self.shared.state.backfill_reached(name, &window, reached).await,
-            Goal::Changes | Goal::FullRefresh => self.shared.state.reached(name, reached, start).await,
+            Goal::Changes | Goal::FullRefresh => {
+                self.shared.state.reached(name, reached, start.held_at(reached)).await;
+            }
         }
         Ok(())
+    }
+
+    /// A refusal says that a role is missing; which one, only the catalogue knows.
+    fn naming_roles(&self, error: EntityError) -> EntityError {
+        match error {
+            EntityError::Walk(WalkError::Api(ApiError::Forbidden(failure))) => {
+                EntityError::MissingRole { failure, roles: self.entity.needed_roles() }
+            }
+            error => error,
+        }
     }
 
     /// Rewrites `views.sql`, which may lag behind the tables.

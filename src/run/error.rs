@@ -6,7 +6,7 @@
 use thiserror::Error;
 
 use super::exit::Exit;
-use crate::api::{ApiError, InvalidOrigin, SetupError};
+use crate::api::{ApiError, Failure, InvalidOrigin, SetupError};
 use crate::catalog::{CatalogError, EntityName};
 use crate::config::ConfigError;
 use crate::extract::WalkError;
@@ -19,6 +19,17 @@ pub enum EntityError {
     /// It could not be read to its end.
     #[error("{0}")]
     Walk(#[from] WalkError),
+    /// The API key may not read it.
+    #[error(
+        "{failure}. The API key lacks a role: it needs {roles}; roles are fixed when a key is created, so make a new one \
+         with it, and the next run loads the entity from its start"
+    )]
+    MissingRole {
+        /// What was asked for.
+        failure: Box<Failure>,
+        /// Which roles would do.
+        roles: String,
+    },
     /// Its table could not be read or written.
     #[error("{0}")]
     Lake(#[from] LakeError),

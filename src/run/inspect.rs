@@ -100,11 +100,7 @@ async fn access(entity: &Entity, source: &Source) -> Finding {
     match tried {
         Ok(_) => finding(entity.name.as_str(), Verdict::Good, "readable"),
         Err(crate::extract::WalkError::Api(ApiError::Forbidden(_))) => {
-            let search = if place == Place::Live { ", and org.permission.search.create" } else { "" };
-            let told = format!(
-                "the key lacks a role; it needs one of {}{search}; make a new key with it",
-                entity.roles.join(", ")
-            );
+            let told = format!("the key lacks a role; it needs {}; make a new key with it", entity.needed_roles());
             finding(entity.name.as_str(), Verdict::Failed(Exit::Partial), told)
         }
         Err(error) => finding(entity.name.as_str(), Verdict::Failed(Exit::Partial), error.to_string()),

@@ -20,16 +20,6 @@ pub struct StateKeeper {
     time: ServerTime,
 }
 
-/// What a completed load leaves behind.
-pub(super) struct Completed {
-    /// It looked back as far as a rescan does.
-    pub(super) rescan: bool,
-    /// Rows of the table.
-    pub(super) rows: Option<u64>,
-    /// From when on the table holds everything.
-    pub(super) start: Option<DateTime<Utc>>,
-}
-
 impl StateKeeper {
     /// Reads the state file; one that is absent or damaged begins anew.
     ///
@@ -57,8 +47,29 @@ impl StateKeeper {
         self.entity(entity)?.cursor
     }
 
+    /// The start from which it was loaded up to its cursor; none when it was not.
     pub(super) fn start(&self, entity: &str) -> Option<DateTime<Utc>> {
-        self.entity(entity)?.start
+        let entity = self.entity(entity)?;
+        entity.cursor.map(|_| entity.start.unwrap_or(DateTime::UNIX_EPOCH))
+    }
+
+    /// Forgets how far an entity is; what people are told of its runs stays.
+    pub(super) async fn forget(&self, entity: &str) {
+        // A save that is under way would bring back what it has copied.
+        let mut file = self.file.lock().await;
+        let changed = {
+            let mut known = self.lock();
+            let before = known.clone();
+            let of_entity = format!("{entity} ");
+            known.backfills.retain(|name, _| !name.starts_with(&of_entity));
+            if let Some(state) = known.entities.get_mut(entity) {
+                (state.cursor, state.start, state.last_rescan) = (None, None, None);
+            }
+            *known != before
+        };
+        if changed {
+            self.save_to(&mut file).await;
+        }
     }
 
     pub(super) fn rescan_is_due(&self, entity: &str, every: Duration) -> bool {
@@ -70,10 +81,10 @@ impl StateKeeper {
         self.lock().backfills.get(&backfill_name(entity, window))?.done_until
     }
 
-    pub(super) async fn reached(&self, entity: &str, cursor: DateTime<Utc>, start: Option<DateTime<Utc>>) {
+    pub(super) async fn reached(&self, entity: &str, cursor: DateTime<Utc>, start: DateTime<Utc>) {
         self.change(entity, |state| {
             state.cursor = state.cursor.max(Some(cursor));
-            state.start = start.or(state.start);
+            state.start = Some(start).filter(|start| *start > DateTime::UNIX_EPOCH);
         });
         self.save().await;
     }
@@ -83,13 +94,12 @@ impl StateKeeper {
         self.save().await;
     }
 
-    pub(super) async fn completed(&self, entity: &str, done: Completed) {
+    pub(super) async fn completed(&self, entity: &str, rescan: bool, rows: Option<u64>) {
         let now = self.time.now();
         self.change(entity, |state| {
             state.last_run = Some(now);
-            state.rows = done.rows.or(state.rows);
-            state.start = done.start.or(state.start);
-            if done.rescan {
+            state.rows = rows.or(state.rows);
+            if rescan {
                 state.last_rescan = Some(now);
             }
         });
@@ -109,7 +119,10 @@ impl StateKeeper {
     }
 
     async fn save(&self) {
-        let mut file = self.file.lock().await;
+        self.save_to(&mut *self.file.lock().await).await;
+    }
+
+    async fn save_to(&self, file: &mut StateFile) {
         let state = self.lock().clone();
         match file.save(&state).await {
             Ok(merged) => {

@@ -8,6 +8,7 @@
     reason = "what a test does not expect ends it"
 )]
 
+mod bad_input;
 mod bucket;
 mod dependencies;
 mod first_run;
@@ -17,7 +18,10 @@ mod nothing_lost;
 mod parts;
 mod public_client;
 mod readme;
+mod requests;
 mod secrets;
+mod starts;
+mod stopped;
 mod support;
 mod switches;
 mod tables;
