@@ -124,17 +124,30 @@ fn change(sim: &SimHandle) -> Result<(), RunError> {
 }
 
 fn farewell(folder: &Path) -> String {
-    let folder = folder.display();
+    let views = in_shell(&folder.join("views.sql").display().to_string());
+    let table = in_shell(&folder.join("conversations").display().to_string().replace('\'', "''"));
     format!(
         "
 Ask DuckDB, with nothing but these lines:
 
-  duckdb -c \".read {folder}/views.sql\" -c \"
+  duckdb -init \"{views}\" -c \"
     SELECT channel, direction, count(*) AS messages, count(DISTINCT conversation_id) AS conversations
     FROM messages_live GROUP BY ALL ORDER BY messages DESC\"
 
 or read a table by its transaction log, with history and without views:
 
-  duckdb -c \"INSTALL delta; LOAD delta; SELECT count(*) FROM delta_scan('{folder}/conversations')\""
+  duckdb -c \"INSTALL delta; LOAD delta; SELECT count(*) FROM delta_scan('{table}')\""
     )
+}
+
+/// Text as it is written between double quotes in a shell.
+fn in_shell(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '\\' | '"' | '$' | '`') {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted
 }

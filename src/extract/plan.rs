@@ -139,13 +139,7 @@ impl LookBack {
 /// server clock that ran ahead would have pushed the cursor past records that did not exist yet, and
 /// beginning at the newest row costs nothing, since nothing newer is there to be read again.
 #[must_use]
-pub fn run_window(
-    known: Known,
-    start: Option<DateTime<Utc>>,
-    look_back: LookBack,
-    until: DateTime<Utc>,
-) -> Option<Window> {
-    let start = start.unwrap_or(DateTime::UNIX_EPOCH);
+pub fn run_window(known: Known, start: DateTime<Utc>, look_back: LookBack, until: DateTime<Utc>) -> Option<Window> {
     let loaded_from_there = known.start.is_some_and(|loaded| loaded <= start);
     let from = match known.cursor {
         Some(cursor) if loaded_from_there => {
@@ -213,7 +207,7 @@ mod tests {
         let (start, cursor, until) =
             (at("2024-01-01T00:00:00Z"), at("2026-11-20T12:00:00Z"), at("2026-11-20T13:00:00Z"));
         let known = |cursor, newest, start| Known { cursor, newest, start };
-        let from = |known| run_window(known, Some(start), LookBack::Overlap(30 * MINUTE), until).unwrap().from();
+        let from = |known| run_window(known, start, LookBack::Overlap(30 * MINUTE), until).unwrap().from();
         let newest = at("2026-11-20T11:50:00Z");
         assert_eq!(from(known(Some(cursor), Some(newest), Some(start))), at("2026-11-20T11:20:00Z"));
         // A record dated into the future does not move the beginning.
@@ -232,7 +226,7 @@ mod tests {
         let cursor = at("2026-11-20T12:00:00Z");
         let known = Known { cursor: Some(cursor), newest: Some(cursor), start: Some(DateTime::UNIX_EPOCH) };
         let until = cursor - TimeDelta::hours(1);
-        assert_eq!(run_window(known, None, LookBack::Overlap(30 * MINUTE), until), None);
+        assert_eq!(run_window(known, DateTime::UNIX_EPOCH, LookBack::Overlap(30 * MINUTE), until), None);
     }
 
     proptest! {

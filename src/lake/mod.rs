@@ -39,5 +39,5 @@ pub use self::state::{BackfillState, EntityState, State};
 pub use self::state_file::{Loaded, StateError, StateFile};
 pub use self::store::Lake;
 pub use self::table::{DataFile, Table};
-pub use self::views::{TableFiles, views_of, views_sql, write_views};
+pub use self::views::{TableFiles, Views, views_sql};
 pub use self::writer::{DataFileWriter, WrittenFile};

@@ -37,7 +37,7 @@ pub struct EntityState {
     /// Everything updated before it is committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<DateTime<Utc>>,
-    /// The start date from which it was loaded; absent when from the beginning.
+    /// The start date from which it was loaded, once all from there has been read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<DateTime<Utc>>,
     /// The end of the last run that committed it or found it unchanged.

@@ -3,11 +3,12 @@
 //! The rule: a view has the table's columns and types whatever the files hold, so that a query never fails for want of
 //! rows or of a column that is younger than a file.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use futures::{StreamExt, TryStreamExt};
+use tokio::sync::Mutex;
 
 use super::error::LakeError;
 use super::names::TableName;
@@ -35,39 +36,75 @@ pub struct TableFiles {
     pub files: Vec<String>,
 }
 
-/// Rewrites `views.sql` for the given versions of all tables.
-///
-/// # Errors
-/// [`LakeError::Unusable`] or [`LakeError::Damaged`].
-pub async fn write_views(lake: &Lake, tables: &[Table]) -> Result<(), LakeError> {
-    lake.put(VIEWS, views_of(tables).await?).await
+/// `views.sql` of one lake, kept up to date commit by commit.
+#[derive(Debug)]
+pub struct Views {
+    lake: Lake,
+    tables: Mutex<BTreeMap<TableName, TableFiles>>,
 }
 
-/// The text of `views.sql` for the given versions of all tables.
-///
-/// # Errors
-/// As [`write_views`].
-pub async fn views_of(tables: &[Table]) -> Result<String, LakeError> {
-    let listed = futures::stream::iter(tables.to_vec()).map(|table| async move { live_files(&table).await });
-    let mut tables: Vec<TableFiles> = listed.buffered(LISTINGS).try_collect().await?;
-    tables.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(views_sql(&tables))
-}
-
-async fn live_files(table: &Table) -> Result<TableFiles, LakeError> {
-    let root = table.lake().root();
-    let bucket = root.host_str().filter(|_| root.scheme() != "file");
-    let mut files = Vec::new();
-    for file in table.files("").await? {
-        let path = location(table, &file.path)?;
-        files.push(bucket.map_or_else(|| format!("/{path}"), |bucket| format!("s3://{bucket}/{path}")));
+impl Views {
+    /// The views of all tables that the lake holds by now.
+    ///
+    /// # Errors
+    /// [`LakeError::Unusable`], [`LakeError::Newer`]; a damaged table is left out, since it concerns no other.
+    pub async fn open(lake: &Lake) -> Result<Self, LakeError> {
+        let names = futures::stream::iter(lake.tables().await?);
+        let listed = names.map(|name| async move {
+            match lake.table(&name).await {
+                Ok(Some(table)) => TableFiles::of(&table).await.map(Some),
+                Ok(None) => Ok(None),
+                Err(LakeError::Damaged { table, problem }) => {
+                    tracing::warn!(%table, %problem, "a damaged table has no view");
+                    Ok(None)
+                }
+                Err(error) => Err(error),
+            }
+        });
+        let tables: Vec<Option<TableFiles>> = listed.buffered(LISTINGS).try_collect().await?;
+        let tables = tables.into_iter().flatten().map(|table| (table.name.clone(), table)).collect();
+        Ok(Self { lake: lake.clone(), tables: Mutex::new(tables) })
     }
-    Ok(TableFiles { name: table.name().clone(), schema: table.schema().clone(), files })
+
+    /// The text of `views.sql`, in the order of the tables' names.
+    pub async fn sql(&self) -> String {
+        views_sql(self.tables.lock().await.values())
+    }
+
+    /// Takes up a new version of a table and rewrites the file.
+    ///
+    /// # Errors
+    /// [`LakeError::Unusable`] or [`LakeError::Damaged`].
+    pub async fn committed(&self, table: &Table) -> Result<(), LakeError> {
+        let files = TableFiles::of(table).await?;
+        // Held while the file is written, so that an older text never replaces a newer one.
+        let mut tables = self.tables.lock().await;
+        tables.insert(files.name.clone(), files);
+        self.lake.put(VIEWS, views_sql(tables.values())).await
+    }
+}
+
+impl TableFiles {
+    /// What a view of this version shows.
+    ///
+    /// # Errors
+    /// [`LakeError::Unusable`] or [`LakeError::Damaged`].
+    pub async fn of(table: &Table) -> Result<Self, LakeError> {
+        let root = table.lake().root();
+        let bucket = root.host_str().filter(|_| root.scheme() != "file");
+        let mut files = Vec::new();
+        for file in table.files("").await? {
+            let path = location(table, &file.path)?;
+            files.push(bucket.map_or_else(|| format!("/{path}"), |bucket| format!("s3://{bucket}/{path}")));
+        }
+        Ok(Self { name: table.name().clone(), schema: table.schema().clone(), files })
+    }
 }
 
 /// One statement a view, in DuckDB's SQL: all rows as `<table>`, and those not deleted as `<table>_live`.
 #[must_use]
-pub fn views_sql(tables: &[TableFiles]) -> String {
+pub fn views_sql<'a>(tables: impl IntoIterator<Item = &'a TableFiles>) -> String {
+    let tables: Vec<_> = tables.into_iter().collect();
     let names: HashSet<String> = tables.iter().map(|table| table.name.as_str().to_lowercase()).collect();
     let mut sql = String::from("-- Written by kustlake at each commit: duckdb -init views.sql\n");
     for table in tables {
@@ -203,7 +240,7 @@ mod tests {
     async fn the_file_names_the_live_files() {
         let lake = memory();
         let table = committed(append(&create(&lake).await, &rows(0..3)).await);
-        write_views(&lake, std::slice::from_ref(&table)).await.unwrap();
+        Views::open(&lake).await.unwrap().committed(&table).await.unwrap();
         let path = lake.object(VIEWS).unwrap();
         let sql = lake.store().get(&path).await.unwrap().bytes().await.unwrap();
         let file = table.files("id").await.unwrap().remove(0);

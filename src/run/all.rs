@@ -18,7 +18,7 @@ use super::session::{self, Source, World};
 use crate::api::Usage;
 use crate::catalog::Catalog;
 use crate::config::{Config, Pipeline};
-use crate::lake::{Lake, LakeError, Lease, LeaseError, LeaseTiming, Table, write_views};
+use crate::lake::{Lake, Lease, LeaseError, LeaseTiming, Views};
 use crate::window::Window;
 
 /// What was asked for.
@@ -56,7 +56,7 @@ impl Watch {
     /// Requests so far, and what they wait for.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.usage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell(&self, usage: Usage) {
@@ -136,10 +136,12 @@ impl Run<'_> {
         }
         let until = source.time.settled(self.config.source.settle);
         let state = session::state(self.config, lake, source.time.clone()).await?;
+        let views = Views::open(lake).await?;
         let shared = Shared {
             run: id,
             config: self.config,
             lake,
+            views: &views,
             pages: &source.client,
             state: &state,
             time: &source.time,
@@ -207,9 +209,6 @@ impl Run<'_> {
             if let Some(slot) = reports.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
                 *slot = report;
             }
-            if let Err(error) = rewrite_views(shared.lake).await {
-                tracing::warn!(%error, "views.sql was not written; the tables themselves are complete");
-            }
             exit = match (exit, failure) {
                 (exit, None) => exit,
                 (_, Some(Failed::Run(exit, told))) => return Ended { exit, early: Some(told) },
@@ -265,22 +264,6 @@ async fn asked_to_stop(stop: &mut tokio::sync::watch::Receiver<Option<Exit>>) ->
         // Nobody is left who could ask.
         Err(_) => std::future::pending().await,
     }
-}
-
-/// Every table of the lake, those of earlier runs included, in its present version.
-///
-/// # Errors
-/// The destination cannot be read.
-pub async fn tables(lake: &Lake) -> Result<Vec<Table>, LakeError> {
-    let mut tables = Vec::new();
-    for name in lake.tables().await? {
-        tables.extend(lake.table(&name).await?);
-    }
-    Ok(tables)
-}
-
-async fn rewrite_views(lake: &Lake) -> Result<(), LakeError> {
-    write_views(lake, &tables(lake).await?).await
 }
 
 fn not_loaded(pipeline: &Pipeline) -> EntityReport {

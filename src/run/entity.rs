@@ -11,13 +11,13 @@ use super::loader::{Loader, Progress};
 use super::progress::{Counted, EntityProgress};
 use super::report::{EntityReport, Outcome, problems};
 use super::server_time::ServerTime;
-use super::state::StateKeeper;
+use super::state::{Completed, StateKeeper};
 use super::tables::{TableHome, backfill_id, cursor_id};
-use crate::api::{ApiError, Pages, Record};
+use crate::api::{ApiError, Pages};
 use crate::catalog::{Access, Entity};
 use crate::config::{Config, Pipeline};
-use crate::extract::{self, Known, LookBack, Place, Plan, Step, Walk, WalkError};
-use crate::lake::{CommitNote, Lake, Table};
+use crate::extract::{self, Known, LookBack, Place, Plan, Read, Step, Walk, WalkError};
+use crate::lake::{CommitNote, Lake, Table, Views};
 use crate::table::TableSchema;
 use crate::window::{Window, text};
 
@@ -43,6 +43,7 @@ pub(super) struct Shared<'a> {
     pub(super) run: &'a str,
     pub(super) config: &'a Config,
     pub(super) lake: &'a Lake,
+    pub(super) views: &'a Views,
     pub(super) pages: &'a dyn Pages,
     pub(super) state: &'a StateKeeper,
     pub(super) time: &'a ServerTime,
@@ -59,40 +60,37 @@ pub(super) struct Load<'a> {
     pub(super) progress: &'a EntityProgress,
 }
 
-/// What a plan begins from.
+/// What a load begins from.
+#[derive(Clone, Copy)]
 struct Begin {
     window: Option<Window>,
     rescan: bool,
     start: Start,
 }
 
-/// From where on a table is complete up to its cursor: not from an earlier start before the reading from there has
-/// come to where the table was before, whatever is committed on the way.
-#[derive(Debug, Clone, Copy)]
-struct Start {
-    start: DateTime<Utc>,
-    former: Option<Former>,
-}
-
-/// What a table held before it was loaded from an earlier start.
-#[derive(Debug, Clone, Copy)]
-struct Former {
-    start: DateTime<Utc>,
-    cursor: DateTime<Utc>,
+/// From when on the table holds everything, once the load is complete.
+#[derive(Clone, Copy)]
+enum Start {
+    /// The table has no cursor yet: start and cursor are committed together from the first commit on.
+    New(DateTime<Utc>),
+    /// The table has a cursor, of another start perhaps: this one holds only when all is read.
+    OnCompletion(DateTime<Utc>),
+    /// The load has a window of its own.
+    Own,
 }
 
 impl Start {
-    fn new(start: Option<DateTime<Utc>>, known: Known) -> Self {
-        let start = start.unwrap_or(DateTime::UNIX_EPOCH);
-        let former = known.start.zip(known.cursor).map(|(start, cursor)| Former { start, cursor });
-        Self { start, former }
+    const fn while_loading(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::New(start) => Some(start),
+            Self::OnCompletion(_) | Self::Own => None,
+        }
     }
 
-    /// The start that holds once everything before `reached` is committed.
-    fn held_at(&self, reached: DateTime<Utc>) -> DateTime<Utc> {
-        match self.former {
-            Some(former) if former.start <= self.start || reached < former.cursor => former.start,
-            _ => self.start,
+    const fn when_complete(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::New(start) | Self::OnCompletion(start) => Some(start),
+            Self::Own => None,
         }
     }
 }
@@ -101,12 +99,6 @@ impl Start {
 pub(super) struct Loaded {
     pub(super) report: EntityReport,
     pub(super) error: Option<EntityError>,
-}
-
-/// Records on their way from the walk to the table.
-struct Parcel {
-    records: Vec<Record>,
-    reached: DateTime<Utc>,
 }
 
 impl Load<'_> {
@@ -152,58 +144,57 @@ impl Load<'_> {
             self.progress.reading(window);
             self.read_window(loader, window, begin.start).await?;
         }
-        loader.home.open_or_create(schema).await?;
-        let rows = loader.home.rows().await?;
-        self.shared.state.ran(self.entity.name.as_str(), begin.rescan, rows).await;
+        if loader.home.table().is_none() {
+            self.show(&loader.home.open_or_create(schema).await?).await;
+        }
+        let done =
+            Completed { rescan: begin.rescan, rows: loader.home.rows().await?, start: begin.start.when_complete() };
+        self.shared.state.completed(self.entity.name.as_str(), done).await;
         Ok(())
     }
 
     /// The window to read, from what is known of the table.
     async fn begin(&self, home: &TableHome) -> Result<Begin, EntityError> {
         let source = &self.shared.config.source;
-        let start = self.pipeline.start.or(source.start);
+        let start = self.pipeline.start.or(source.start).unwrap_or(DateTime::UNIX_EPOCH);
         let until = self.shared.until;
         let name = self.entity.name.as_str();
         let known = self.known(home).await?;
-        let held = Start::new(start, known);
+        let new = if known.cursor.is_some() { Start::OnCompletion(start) } else { Start::New(start) };
         if matches!(self.entity.access, Access::Lists { .. }) {
-            return Ok(Begin { window: Window::new(DateTime::UNIX_EPOCH, until), rescan: false, start: held });
+            return Ok(Begin { window: Window::new(DateTime::UNIX_EPOCH, until), rescan: false, start: new });
         }
-        match self.shared.goal {
+        let overlap = LookBack::Overlap(source.overlap);
+        Ok(match self.shared.goal {
             Goal::Backfill(window) => {
                 let done = home.committed(&backfill_id(&window)).await?;
                 let done = done.max(self.shared.state.backfilled(name, &window).filter(|_| home.table().is_some()));
                 let window = done.map_or(Some(window), |done| window.since(done));
-                Ok(Begin { window, rescan: false, start: held })
+                Begin { window, rescan: false, start: Start::Own }
             }
-            Goal::FullRefresh => Ok(Begin {
-                window: extract::run_window(Known::default(), start, LookBack::Overlap(source.overlap), until),
-                rescan: true,
-                start: held,
-            }),
+            Goal::FullRefresh => {
+                Begin { window: extract::run_window(Known::default(), start, overlap, until), rescan: true, start: new }
+            }
             Goal::Changes => {
                 let rescan = self.shared.state.rescan_is_due(name, source.rescan.every);
-                let look_back = if rescan && known.cursor.is_some() {
-                    LookBack::Rescan(source.rescan.reach.max(source.overlap))
-                } else {
-                    LookBack::Overlap(source.overlap)
-                };
-                Ok(Begin { window: extract::run_window(known, start, look_back, until), rescan, start: held })
+                let look_back =
+                    if rescan { LookBack::Rescan(source.rescan.reach.max(source.overlap)) } else { overlap };
+                Begin { window: extract::run_window(known, start, look_back, until), rescan, start: new }
             }
-        }
+        })
     }
 
     /// What the table's log and the state file know together; without a table, nothing is known.
     async fn known(&self, home: &TableHome) -> Result<Known, EntityError> {
-        let (name, state) = (self.entity.name.as_str(), self.shared.state);
         if home.table().is_none() {
             return Ok(Known::default());
         }
-        let cursor = home.committed(&cursor_id()).await?.max(state.cursor(name));
-        // Each is complete from its start to its cursor, and they overlap: the earlier start holds for both.
-        let start = [home.start().await?, state.start(name)].into_iter().flatten().min();
+        let name = self.entity.name.as_str();
+        let cursor = home.committed(&cursor_id()).await?.max(self.shared.state.cursor(name));
+        // Either may have learned of an earlier start first; both learn of it only when all from there is read.
+        let starts = [home.start().await?, self.shared.state.start(name)];
         let newest = home.newest("updated_at").await?;
-        Ok(Known { cursor, newest, start: cursor.map(|_| start.unwrap_or(DateTime::UNIX_EPOCH)) })
+        Ok(Known { cursor, newest, start: starts.into_iter().flatten().min() })
     }
 
     async fn read_window(&self, loader: &mut Loader, window: Window, start: Start) -> Result<(), EntityError> {
@@ -225,45 +216,48 @@ impl Load<'_> {
             let history = matches!(step.place, Place::Archive | Place::List);
             let rest = plan.steps.get(at + 1);
             if history && rest.is_some() && !plan.holds_at(self.shared.time.present()) {
-                return Ok(rest.and_then(|rest| Window::new(rest.window.from(), self.end(plan))));
+                return Ok(rest.map(|rest| rest.window));
             }
         }
         Ok(None)
     }
 
-    fn end(&self, plan: &Plan) -> DateTime<Utc> {
-        plan.steps.iter().map(|step| step.window.until()).max().unwrap_or(self.shared.until)
-    }
-
-    /// Reads one step to its end, committing on the way.
+    /// Reads one step to its end, committing on the way. What was read before a failure is committed as well.
     async fn take(&self, loader: &mut Loader, step: &Step, start: Start) -> Result<(), EntityError> {
         let pages = Counted { pages: self.shared.pages, progress: self.progress };
-        let (sender, mut receiver) = mpsc::channel::<Parcel>(PAGES_AHEAD);
+        let (sender, receiver) = mpsc::channel::<Read>(PAGES_AHEAD);
         let read = async move {
             let mut walk = Walk::begin(&self.entity.access, step)?;
             while let Some(read) = walk.next(&pages).await? {
-                let parcel = Parcel { records: read.records, reached: read.reached };
-                if sender.send(parcel).await.is_err() {
+                if sender.send(read).await.is_err() {
                     break;
                 }
             }
             Ok::<_, EntityError>(())
         };
         let moves_cursor = step.progress == extract::Progress::Cursor;
-        let write = async {
+        let progress = |reached| Some(reached).filter(|reached| moves_cursor && *reached > step.window.from());
+        let taking = &mut *loader;
+        let write = async move {
+            // Owned here, so that a failure closes the channel and the walk ends too.
+            let (loader, mut reads) = (taking, receiver);
             let mut reached = step.window.from();
-            while let Some(parcel) = receiver.recv().await {
-                loader.take(parcel.records, self.shared.time.now()).await?;
-                reached = parcel.reached;
+            while let Some(read) = reads.recv().await {
+                loader.take(read.records, self.shared.time.now()).await?;
+                reached = read.reached;
                 self.progress.reached(reached);
                 if loader.is_full() {
-                    self.flush(loader, moves_cursor.then_some(reached), start).await?;
+                    self.flush(loader, progress(reached), start).await?;
                 }
             }
             Ok::<_, EntityError>(reached)
         };
-        let ((), reached) = tokio::try_join!(read, write)?;
-        self.flush(loader, moves_cursor.then_some(reached), start).await
+        let (read, written) = tokio::join!(read, write);
+        let reached = written?;
+        if read.is_ok() || (loader.takes_parts() && !loader.is_empty()) {
+            self.flush(loader, progress(reached), start).await?;
+        }
+        read
     }
 
     /// Commits what was collected and then tells the state file, which may lag but never lead.
@@ -273,21 +267,32 @@ impl Load<'_> {
         reached: Option<DateTime<Utc>>,
         start: Start,
     ) -> Result<(), EntityError> {
-        let Some(reached) = reached.map(|reached| reached.min(self.shared.until)) else {
-            return loader.flush(None).await;
-        };
-        let start = start.held_at(reached);
-        let progress = match self.shared.goal {
-            Goal::Backfill(window) => Progress { id: backfill_id(&window), reached, start: None },
-            Goal::Changes | Goal::FullRefresh => Progress { id: cursor_id(), reached, start: Some(start) },
-        };
-        loader.flush(Some(&progress)).await?;
         let name = self.entity.name.as_str();
+        let reached = reached.map(|reached| reached.min(self.shared.until));
+        let start = start.while_loading();
+        let id = match self.shared.goal {
+            Goal::Backfill(window) => backfill_id(&window),
+            Goal::Changes | Goal::FullRefresh => cursor_id(),
+        };
+        let is_new = loader.home.table().is_none();
+        let committed = loader.flush(reached.map(|reached| Progress { id, reached, start }).as_ref()).await?;
+        // A table that was made just now shows, even without a row.
+        if let Some(table) = committed.as_ref().or(loader.home.table().filter(|_| is_new)) {
+            self.show(table).await;
+        }
+        let Some(reached) = reached else { return Ok(()) };
         match self.shared.goal {
             Goal::Backfill(window) => self.shared.state.backfill_reached(name, &window, reached).await,
             Goal::Changes | Goal::FullRefresh => self.shared.state.reached(name, reached, start).await,
         }
         Ok(())
+    }
+
+    /// Rewrites `views.sql`, which may lag behind the tables.
+    async fn show(&self, table: &Table) {
+        if let Err(error) = self.shared.views.committed(table).await {
+            tracing::warn!(%error, "views.sql was not written; the tables themselves are complete");
+        }
     }
 
     /// A refusal says that a role is missing; which one, only the catalogue knows.

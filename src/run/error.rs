@@ -106,7 +106,9 @@ impl RunError {
     #[must_use]
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Usage(_) | Self::Catalog(_) | Self::Origin(_) => Exit::Usage,
+            Self::Config(_) | Self::Usage(_) | Self::Catalog(_) | Self::Origin(_) | Self::Setup(SetupError::Header) => {
+                Exit::Usage
+            }
             Self::Source(error) => api_exit(error),
             Self::Lake(error) => lake_exit(error),
             Self::Busy(_) => Exit::Busy,

@@ -16,7 +16,7 @@ use super::upsert::{Prepared, Upsert};
 use crate::api::Record;
 use crate::catalog::Mode;
 use crate::config::{Deletes, Pipeline};
-use crate::lake::{CommitNote, CommitOutcome, TransactionId};
+use crate::lake::{CommitNote, CommitOutcome, Table, TransactionId};
 use crate::table::{self, Converted, Converter, MergePolicy, Problems, TableSchema, newest_by_key};
 
 /// Rows that are collected before they are committed: a full row group.
@@ -87,9 +87,19 @@ impl Loader {
         }
     }
 
-    /// Whether what is collected should be flushed. A replacement is complete or nothing: it waits for the end.
-    pub(super) fn is_full(&self) -> bool {
-        matches!(self.way, Way::Upsert(_)) && (self.rows_collected >= FLUSH_ROWS || self.bytes_collected >= FLUSH_BYTES)
+    /// Whether what is collected should be flushed.
+    pub(super) const fn is_full(&self) -> bool {
+        self.takes_parts() && (self.rows_collected >= FLUSH_ROWS || self.bytes_collected >= FLUSH_BYTES)
+    }
+
+    /// Whether nothing is collected.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.rows_collected == 0
+    }
+
+    /// Whether a part of what was read may be committed. A replacement may not: it is complete or nothing.
+    pub(super) const fn takes_parts(&self) -> bool {
+        matches!(self.way, Way::Upsert(_))
     }
 
     /// Converts records and collects them.
@@ -118,8 +128,8 @@ impl Loader {
         Ok(())
     }
 
-    /// Commits what was collected, and how far it reaches. What changes nothing makes no commit.
-    pub(super) async fn flush(&mut self, progress: Option<&Progress>) -> Result<(), EntityError> {
+    /// Commits what was collected, and how far it reaches; gives the new version. What changes nothing makes none.
+    pub(super) async fn flush(&mut self, progress: Option<&Progress>) -> Result<Option<Table>, EntityError> {
         let incoming = self.newest().await?;
         for _ in 0..MOST_CONFLICTS {
             let table = self.home.open_or_create(&self.schema).await?;
@@ -129,7 +139,7 @@ impl Loader {
             };
             if change.add.is_empty() && change.remove.is_empty() {
                 self.count(counts);
-                return Ok(());
+                return Ok(None);
             }
             change.transactions = self.home.transactions(&table, progress).await?;
             change.note = self.noted(counts);
@@ -139,10 +149,10 @@ impl Loader {
                         table = %table.name(), version = table.version(), inserted = counts.inserted,
                         updated = counts.updated, deleted = counts.deleted, "committed"
                     );
-                    self.home.moved_to(table);
+                    self.home.moved_to(table.clone());
                     self.commits += 1;
                     self.count(counts);
-                    return Ok(());
+                    return Ok(Some(table));
                 }
                 CommitOutcome::Conflict(table) => {
                     tracing::info!(table = %table.name(), version = table.version(), "another writer committed first; planning anew");

@@ -90,7 +90,7 @@ impl<'a> Keys<'a> {
         Self(columns.collect())
     }
 
-    fn row(&self, row: usize) -> impl PartialOrd + PartialEq + '_ {
+    fn row(&self, row: usize) -> impl PartialOrd + '_ {
         Row { keys: self, row }
     }
 

@@ -24,7 +24,7 @@ mod state;
 mod tables;
 mod upsert;
 
-pub use all::{Command, Run, Watch, tables};
+pub use all::{Command, Run, Watch};
 pub use entity::Goal;
 pub use error::{EntityError, RunError};
 pub use exit::Exit;

@@ -9,6 +9,7 @@ use super::session::{self, Source, World};
 use crate::catalog::{Catalog, EntityName};
 use crate::config::Config;
 use crate::extract::{Place, Step, count};
+use crate::lake::Views;
 use crate::window::Window;
 
 /// What a run would do for one entity.
@@ -41,10 +42,12 @@ pub async fn preview(
     let source = Source::open(config, world).await?;
     let state = session::state(config, &lake, source.time.clone()).await?;
     let until = source.time.settled(config.source.settle);
+    let views = Views::open(&lake).await?;
     let shared = Shared {
         run: "",
         config,
         lake: &lake,
+        views: &views,
         pages: &source.client,
         state: &state,
         time: &source.time,

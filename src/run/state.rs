@@ -20,6 +20,16 @@ pub struct StateKeeper {
     time: ServerTime,
 }
 
+/// What a completed load leaves behind.
+pub(super) struct Completed {
+    /// It looked back as far as a rescan does.
+    pub(super) rescan: bool,
+    /// Rows of the table.
+    pub(super) rows: Option<u64>,
+    /// From when on the table holds everything.
+    pub(super) start: Option<DateTime<Utc>>,
+}
+
 impl StateKeeper {
     /// Reads the state file; one that is absent or damaged begins anew.
     ///
@@ -47,29 +57,28 @@ impl StateKeeper {
         self.entity(entity)?.cursor
     }
 
-    /// The start from which it was loaded up to its cursor; none when it was not.
     pub(super) fn start(&self, entity: &str) -> Option<DateTime<Utc>> {
-        let entity = self.entity(entity)?;
-        entity.cursor.map(|_| entity.start.unwrap_or(DateTime::UNIX_EPOCH))
+        self.entity(entity)?.start
     }
 
     /// Forgets how far an entity is; what people are told of its runs stays.
     pub(super) async fn forget(&self, entity: &str) {
         // A save that is under way would bring back what it has copied.
         let mut file = self.file.lock().await;
-        let changed = {
-            let mut known = self.lock();
-            let before = known.clone();
-            let of_entity = format!("{entity} ");
-            known.backfills.retain(|name, _| !name.starts_with(&of_entity));
-            if let Some(state) = known.entities.get_mut(entity) {
-                (state.cursor, state.start, state.last_rescan) = (None, None, None);
-            }
-            *known != before
-        };
-        if changed {
+        if self.forget_in_memory(entity) {
             self.save_to(&mut file).await;
         }
+    }
+
+    fn forget_in_memory(&self, entity: &str) -> bool {
+        let mut known = self.lock();
+        let before = known.clone();
+        let of_entity = format!("{entity} ");
+        known.backfills.retain(|name, _| !name.starts_with(&of_entity));
+        if let Some(state) = known.entities.get_mut(entity) {
+            (state.cursor, state.start, state.last_rescan) = (None, None, None);
+        }
+        *known != before
     }
 
     pub(super) fn rescan_is_due(&self, entity: &str, every: Duration) -> bool {
@@ -81,36 +90,38 @@ impl StateKeeper {
         self.lock().backfills.get(&backfill_name(entity, window))?.done_until
     }
 
-    pub(super) async fn reached(&self, entity: &str, cursor: DateTime<Utc>, start: DateTime<Utc>) {
+    pub(super) async fn reached(&self, entity: &str, cursor: DateTime<Utc>, start: Option<DateTime<Utc>>) {
         self.change(entity, |state| {
             state.cursor = state.cursor.max(Some(cursor));
-            state.start = Some(start).filter(|start| *start > DateTime::UNIX_EPOCH);
+            state.start = start.or(state.start);
         });
         self.save().await;
     }
 
     pub(super) async fn backfill_reached(&self, entity: &str, window: &Window, reached: DateTime<Utc>) {
-        let mut known = self.lock();
-        let backfill = known.backfills.entry(backfill_name(entity, window)).or_insert_with(|| BackfillState {
-            from: Some(window.from()),
-            until: Some(window.until()),
-            ..BackfillState::default()
-        });
-        backfill.done_until = backfill.done_until.max(Some(reached));
-        drop(known);
+        self.change_backfill(entity, window, reached);
         self.save().await;
     }
 
-    pub(super) async fn ran(&self, entity: &str, rescan: bool, rows: Option<u64>) {
+    pub(super) async fn completed(&self, entity: &str, done: Completed) {
         let now = self.time.now();
         self.change(entity, |state| {
             state.last_run = Some(now);
-            state.rows = rows.or(state.rows);
-            if rescan {
+            state.rows = done.rows.or(state.rows);
+            state.start = done.start.or(state.start);
+            if done.rescan {
                 state.last_rescan = Some(now);
             }
         });
         self.save().await;
+    }
+
+    fn change_backfill(&self, entity: &str, window: &Window, reached: DateTime<Utc>) {
+        let new =
+            || BackfillState { from: Some(window.from()), until: Some(window.until()), ..BackfillState::default() };
+        let mut known = self.lock();
+        let backfill = known.backfills.entry(backfill_name(entity, window)).or_insert_with(new);
+        backfill.done_until = backfill.done_until.max(Some(reached));
     }
 
     fn change(&self, entity: &str, change: impl FnOnce(&mut EntityState)) {

@@ -1,11 +1,10 @@
 //! Which incoming rows change anything, so that a file without real changes is not written again.
 
-use arrow::array::{BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::join::{Change, Join, Step};
-use super::order::{Deletes, MergePolicy, RowOrder, TableError};
+use super::order::{MergePolicy, RowOrder, TableError};
 
 /// How many incoming rows did what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -108,38 +107,11 @@ impl Comparison {
 }
 
 impl Compared {
-    /// The rows of `incoming` that change anything.
-    ///
-    /// # Errors
-    /// Another batch than the one that was compared.
-    pub fn changed(&self, incoming: &RecordBatch) -> Result<RecordBatch, TableError> {
-        let mask: BooleanArray = self.changes.iter().map(|change| Some(change.is_real())).collect();
-        Ok(filter_record_batch(incoming, &mask)?)
-    }
-
     /// Whether stored and incoming rows are the same, row by row.
     #[must_use]
     pub fn is_same_snapshot(&self) -> bool {
         self.counts.unchanged == self.stored_rows && self.changes.len() as u64 == self.stored_rows
     }
-}
-
-/// Whether `incoming` says the same as the stored rows, whenever either was read; both sorted by key.
-///
-/// # Errors
-/// The first error of `stored`, and rows that are not sorted or do not fit the schema.
-pub fn same_snapshot<E: From<TableError>>(
-    schema: &SchemaRef,
-    order: &RowOrder,
-    stored: impl IntoIterator<Item = Result<RecordBatch, E>>,
-    incoming: &RecordBatch,
-) -> Result<bool, E> {
-    let policy = MergePolicy::Update(Deletes::Soft);
-    let mut comparison = Comparison::new(schema, order, policy, incoming)?;
-    for batch in stored {
-        comparison.push(&batch?)?;
-    }
-    Ok(comparison.finish().is_same_snapshot())
 }
 
 const fn change(step: Step) -> Option<Change> {

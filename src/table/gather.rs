@@ -6,6 +6,9 @@ use super::json::{self, Member};
 use super::plan::{ATTRIBUTES, Node, Plan, Target};
 use super::problems::{Mismatch, Problems};
 
+/// The attribute below which an organisation's own attributes live (API reference, section 14).
+const CUSTOM: &str = "custom";
+
 /// The parts of one record.
 #[derive(Debug, Default)]
 pub(super) struct Parts<'a> {
@@ -88,15 +91,20 @@ impl Gatherer<'_> {
     }
 
     fn unknown_attribute<'a>(self, node: Node, member: Member<'a>, parts: &mut Parts<'a>) {
+        let above = self.plan.object(node).map_or("", |object| &object.path);
+        // The organisation's own attributes are known to be there, whether or not they have columns yet.
+        let own = match above.split('.').next() {
+            None | Some("") => member.name().as_deref() == Some(CUSTOM),
+            Some(first) => first == CUSTOM,
+        };
         match self.unknown {
-            UnknownAttributes::Extra => parts.extra.attributes.push((node, member)),
-            UnknownAttributes::Ignore => {}
-            UnknownAttributes::Fail => {
-                let above = self.plan.object(node).map_or("", |object| &object.path);
+            UnknownAttributes::Ignore if !own => {}
+            UnknownAttributes::Fail if !own => {
                 let name = member.name().unwrap_or_else(|| member.key.into());
                 let path = if above.is_empty() { name.into_owned() } else { format!("{above}.{name}") };
                 parts.unknown.get_or_insert(path);
             }
+            _ => parts.extra.attributes.push((node, member)),
         }
     }
 

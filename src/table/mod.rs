@@ -26,7 +26,6 @@ mod join;
 mod json;
 mod merge;
 mod order;
-mod parquet;
 mod plan;
 mod problems;
 mod rebuild;
@@ -36,12 +35,11 @@ mod sort;
 #[cfg(test)]
 mod tests;
 
-pub use compare::{Compared, Comparison, MergeCounts, same_snapshot};
+pub use compare::{Compared, Comparison, MergeCounts};
 pub use convert::{ConvertError, Converted, Converter, RawRecord, UnknownAttributes};
 pub use join::Change;
 pub use merge::Merger;
 pub use order::{Deletes, MergePolicy, RowOrder, TableError};
-pub use parquet::writer_properties;
 pub use problems::{JsonKind, Misfit, Mismatch, Problems};
 pub use rebuild::{RebuildError, rebuild};
 pub use schema::{ATTRIBUTE_METADATA, TYPE_METADATA, TableSchema};

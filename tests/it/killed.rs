@@ -96,6 +96,9 @@ async fn a_backfill_that_is_killed_at_any_moment_loses_nothing_and_doubles_nothi
 /// The versions of all tables.
 async fn versions(org: &Org) -> Vec<u64> {
     let lake = crate::tables::open(&org.lake());
-    let tables = kustlake::run::tables(&lake).await.unwrap();
-    tables.iter().map(kustlake::lake::Table::version).collect()
+    let mut versions = Vec::new();
+    for name in lake.tables().await.unwrap() {
+        versions.extend(lake.table(&name).await.unwrap().map(|table| table.version()));
+    }
+    versions
 }

@@ -1,13 +1,31 @@
 //! The program as its users run it: the real binary, the simulator over loopback, real storage and real readers.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a test does not expect ends it"
+)]
+
 mod bad_input;
+mod bucket;
+mod dependencies;
 mod first_run;
 mod killed;
+mod local_lake;
 mod nothing_lost;
+mod parts;
+mod public_client;
+mod readme;
 mod requests;
+mod secrets;
 mod starts;
 mod stopped;
 mod support;
 mod switches;
 mod tables;
 mod ties;
+mod tour;
+mod values;
+mod witness;

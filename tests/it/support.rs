@@ -40,10 +40,15 @@ impl Org {
 
     /// Writes `pipelines.yaml`, with more lines below `source:` and at the end.
     pub(crate) fn configure(&self, source: &str, rest: &str) {
+        self.configure_at("  url: ./lake", source, rest);
+    }
+
+    /// Writes `pipelines.yaml` for another destination, with more lines below `source:` and at the end.
+    pub(crate) fn configure_at(&self, destination: &str, source: &str, rest: &str) {
         let base = self.sim.base_url();
         let text = format!(
             "source:\n  base_url: {base}\n  requests_per_minute: 9000000\n  rate_share: 1.0\n  \
-             search_requests_per_minute: 9000000\n{source}\ndestination:\n  url: ./lake\n{rest}\n"
+             search_requests_per_minute: 9000000\n{source}\ndestination:\n{destination}\n{rest}\n"
         );
         std::fs::write(self.path("pipelines.yaml"), text).unwrap();
     }
@@ -74,8 +79,8 @@ impl Org {
 
     /// Runs the program to its end. It runs on a thread of its own: the simulator needs this one's runtime.
     pub(crate) async fn run(&self, args: &[&str]) -> Ended {
-        let mut command = self.command(args);
-        Ended::from(tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap())
+        let child = self.start(args);
+        Ended::from(tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap())
     }
 
     /// The checked configuration, for runs inside this process.

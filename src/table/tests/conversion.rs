@@ -4,7 +4,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
 
 use super::{convert, read_at, things};
-use crate::table::{ConvertError, Converter, JsonKind, Mismatch, UnknownAttributes};
+use crate::catalog::Catalog;
+use crate::table::{ConvertError, Converter, JsonKind, Mismatch, TableSchema, UnknownAttributes};
 
 fn thing(attributes: &str) -> String {
     format!(r#"{{"type":"thing","id":"6ad8","attributes":{attributes}}}"#)
@@ -127,6 +128,16 @@ fn unknown_attributes_are_kept_dropped_or_refused_as_asked() {
     assert_eq!(text(&dropped.batch, "_extra"), Some(r#"{"count":"many"}"#));
     let refused = with(UnknownAttributes::Fail).unwrap_err();
     assert_eq!(refused.to_string(), "things: attribute box.wood has no column (unknown_attributes: fail)");
+}
+
+#[test]
+fn the_organisations_own_attributes_are_kept_whatever_is_asked_of_unknown_ones() {
+    let schema = TableSchema::new(Catalog::embedded().unwrap().get("notes").unwrap());
+    let record = br#"{"type":"note","id":"6ad8","attributes":{"custom":{"rankStr":"gold"}}}"#;
+    for unknown in [UnknownAttributes::Extra, UnknownAttributes::Ignore, UnknownAttributes::Fail] {
+        let kept = Converter::new(&schema, unknown).convert(&[record], read_at()).unwrap();
+        assert_eq!(text(&kept.batch, "_extra"), Some(r#"{"custom":{"rankStr":"gold"}}"#));
+    }
 }
 
 #[test]
