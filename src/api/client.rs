@@ -14,7 +14,7 @@ use super::error::{ApiError, Cause, Failure};
 use super::headers::QuotaHeaders;
 use super::origin::Origin;
 use super::page::Page;
-use super::quota::{Quota, QuotaSettings};
+use super::quota::{Quota, QuotaSettings, Spent};
 use super::request::{Message, Request};
 use super::retry::{Retry, RetrySettings, Verdict};
 use super::token::TokenInfo;
@@ -122,6 +122,17 @@ impl Client {
     /// [`ApiError`], after all retries that make sense.
     pub async fn token(&self) -> Result<TokenInfo, ApiError> {
         Ok(TokenInfo::read(&self.page(&Request::Token).await?))
+    }
+
+    /// What the last minute's requests have taken of the budgets, to be told to the next run's client.
+    #[must_use]
+    pub fn spent(&self) -> Spent {
+        self.quota.spent()
+    }
+
+    /// Counts what a former run has spent, so that two runs in one minute stay within the share together.
+    pub fn count(&self, spent: Spent) {
+        self.quota.count(spent);
     }
 
     /// What has been used so far.

@@ -28,7 +28,7 @@ pub use error::{ApiError, Cause, ConnectFailure, Failure, Phrase, RedirectTarget
 pub use origin::{InvalidOrigin, Origin};
 pub use page::{BadPage, Next, Page, Record, RecordId};
 pub use path::{InvalidPath, Path};
-pub use quota::{InvalidShare, Limit, QuotaSettings, Share, Waiting};
+pub use quota::{InvalidShare, Limit, QuotaSettings, Share, Spent, Waiting};
 pub use request::{Budget, List, Request, Slice};
 pub use retry::RetrySettings;
 pub use search::{Content, Criterion, Deleted, Index, Operand, Operator, Search, Total};

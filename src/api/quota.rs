@@ -71,6 +71,15 @@ pub struct Waiting {
     pub left: Duration,
 }
 
+/// Requests of the last minute, as how long each still counts. The next run of the same organisation begins with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// All requests, searches included.
+    pub organisation: Vec<Duration>,
+    /// The searches among them.
+    pub search: Vec<Duration>,
+}
+
 /// The requests a minute assumed before the service has told its limit: a fifth of the smallest one sold.
 const CAREFUL_LIMIT: u32 = 60;
 /// One part in so many of a limit is left to the other clients.
@@ -179,6 +188,21 @@ impl Quota {
         self.lane(budget).hold(WaitReason::Throttled, until);
         if self.is_scarce(spoken_of, headers) {
             self.lane(spoken_of).hold(WaitReason::Throttled, until);
+        }
+    }
+
+    /// What the last minute's requests have taken of the budgets.
+    pub(super) fn spent(&self) -> Spent {
+        let now = self.clock.monotonic();
+        let taken = |lane: &Lane| lock(&lane.state).slots.taken(now);
+        Spent { organisation: taken(&self.organisation), search: taken(&self.search) }
+    }
+
+    /// Counts what a former run has spent.
+    pub(super) fn count(&self, spent: Spent) {
+        let now = self.clock.monotonic();
+        for (lane, rests) in [(&self.organisation, spent.organisation), (&self.search, spent.search)] {
+            lock(&lane.state).slots.occupy(rests, now);
         }
     }
 

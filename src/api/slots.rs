@@ -77,6 +77,20 @@ impl Slots {
         self.resting.push_back(now + REST);
     }
 
+    /// How long each slot that is in use or resting may still not be used again, longest first; those in flight as if
+    /// their requests ended now.
+    pub(super) fn taken(&self, now: Duration) -> Vec<Duration> {
+        let in_flight = (0..self.in_flight).map(|_| REST);
+        let resting = self.resting.iter().rev().map(|rested| rested.saturating_sub(now));
+        in_flight.chain(resting).filter(|left| !left.is_zero()).collect()
+    }
+
+    /// Lets slots rest for requests that another run has sent.
+    pub(super) fn occupy(&mut self, rests: impl IntoIterator<Item = Duration>, now: Duration) {
+        self.resting.extend(rests.into_iter().map(|left| now + left.min(REST)));
+        self.resting.make_contiguous().sort_unstable();
+    }
+
     pub(super) fn resize(&mut self, capacity: u32) {
         self.capacity = capacity.max(1);
     }
@@ -116,6 +130,22 @@ mod tests {
         slots.give_back(at(50));
         assert_eq!(slots.take(at(100)), Err(Wait { reason: WaitReason::Pace, until: Some(at(111)) }));
         assert_eq!(slots.take(at(111)), Ok(()));
+    }
+
+    #[test]
+    fn what_one_run_has_sent_rests_in_the_next_one_too() {
+        let mut first = Slots::new(3);
+        for second in [0, 10, 20] {
+            first.take(at(second)).unwrap();
+        }
+        first.give_back(at(20));
+        first.give_back(at(30));
+        assert_eq!(first.taken(at(40)), [at(61), at(51), at(41)]);
+        let mut second = Slots::new(3);
+        second.occupy(first.taken(at(40)), at(1000));
+        assert_eq!(second.take(at(1000)), Err(Wait { reason: WaitReason::Pace, until: Some(at(1041)) }));
+        assert_eq!(second.take(at(1041)), Ok(()));
+        assert!(first.taken(at(200)).len() == 1, "only the one that is still in flight");
     }
 
     #[test]

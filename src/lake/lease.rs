@@ -243,7 +243,7 @@ async fn wait_for_death(
 }
 
 /// The present instant by the store's clock: that of an object just written.
-async fn store_time(lake: &Lake) -> Result<DateTime<Utc>, LakeError> {
+pub(super) async fn store_time(lake: &Lake) -> Result<DateTime<Utc>, LakeError> {
     let path = lake.object(&format!("{OWN_FOLDER}/clock-{}", lake.entropy().unique()))?;
     let asked = async {
         lake.store().put(&path, Bytes::from_static(b"now").into()).await?;

@@ -4,6 +4,7 @@
 //! commit names yet, or a help for people and the next run that may lag the tables but never lead them.
 //! This module knows no source: columns, keys and progress are what the caller says they are.
 
+mod budget;
 mod commit;
 mod delta;
 mod destination;
@@ -26,6 +27,7 @@ mod versioned;
 mod views;
 mod writer;
 
+pub use self::budget::SpentBudget;
 pub use self::commit::{Change, CommitNote, CommitOutcome};
 pub use self::destination::{Destination, DestinationError, S3Settings};
 pub use self::error::LakeError;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
 
+use super::budget;
 use super::entity::{Goal, Load, Loaded, Shared};
 use super::error::RunError;
 use super::exit::Exit;
@@ -128,7 +129,7 @@ impl Run<'_> {
         lease: &Lease,
         reports: &Mutex<Vec<EntityReport>>,
     ) -> Result<Ended, RunError> {
-        let source = Source::open(self.config, self.world).await?;
+        let source = Source::open_after(self.config, self.world, budget::former(lake).await).await?;
         let ahead = source.time.local_ahead_by().num_seconds();
         if ahead.abs() > 60 {
             tracing::warn!(seconds = ahead, "the local clock is ahead of the source's; the source's is used");
@@ -153,15 +154,23 @@ impl Run<'_> {
                 self.world.clock.sleep(TELL_EVERY).await;
             }
         };
+        let keeping = async {
+            loop {
+                self.world.clock.sleep(budget::KEEP_EVERY).await;
+                budget::keep(lake, &source.client).await;
+            }
+        };
         let mut stop = self.stop.clone();
         let ended = tokio::select! {
             ended = self.load_all(&shared, lease, reports) => ended,
             () = telling => Ended { exit: Exit::Internal, early: None },
+            () = keeping => Ended { exit: Exit::Internal, early: None },
             exit = asked_to_stop(&mut stop) => {
                 Ended { exit, early: Some("stopped from outside; what is committed stays, and the next run goes on".to_owned()) }
             }
         };
         self.watch.tell(source.client.usage());
+        budget::keep(lake, &source.client).await;
         Ok(ended)
     }
 

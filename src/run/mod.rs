@@ -5,6 +5,7 @@
 //! files change, and one Delta commit makes rows and cursor visible together.
 
 mod all;
+mod budget;
 mod entity;
 mod error;
 mod exit;

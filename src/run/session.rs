@@ -9,7 +9,9 @@ use secrecy::ExposeSecret;
 use super::error::RunError;
 use super::server_time::ServerTime;
 use super::state::StateKeeper;
-use crate::api::{Client, ClientSettings, Limit, Origin, Patience, QuotaSettings, RetrySettings, Share, TokenInfo};
+use crate::api::{
+    Client, ClientSettings, Limit, Origin, Patience, QuotaSettings, RetrySettings, Share, Spent, TokenInfo,
+};
 use crate::clock::{Clock, Entropy};
 use crate::config::{Addressing, Config, RequestLimit};
 use crate::lake::{Destination, Lake, S3Settings, StateError, StateFile};
@@ -57,7 +59,16 @@ impl Source {
     /// # Errors
     /// A client that cannot be set up, a key that is not accepted, a host that cannot be reached.
     pub async fn open(config: &Config, world: &World) -> Result<Self, RunError> {
+        Self::open_after(config, world, Spent::default()).await
+    }
+
+    /// As [`Self::open`], counting what a former run has spent.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_after(config: &Config, world: &World, spent: Spent) -> Result<Self, RunError> {
         let client = client(config, world)?;
+        client.count(spent);
         let token = client.token().await?;
         let time = ServerTime::told(token.server_time, Arc::clone(&world.clock));
         Ok(Self { client, token, time })

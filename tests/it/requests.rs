@@ -51,30 +51,30 @@ async fn a_run_without_changes_costs_one_request_an_entity() {
 async fn narrow(switches: Value) -> Org {
     let switches = Switches { org_limit: 60, search_limit: 20, ..Switches::default() }.merged(switches).unwrap();
     let clock = ClockSpec { speed: f64::from(SPEED), ..ClockSpec::real_time() };
-    let world = WorldSpec { messages: 12_000, notes: 2_500, ..WorldSpec::default() };
+    let world = WorldSpec { messages: 3_000, notes: 1_000, ..WorldSpec::default() };
     let org = Org::with_clock(world, switches, clock).await;
     org.sim.clock().advance(10 * MINUTE);
     let text = std::fs::read_to_string(org.path("pipelines.yaml")).unwrap();
     let text = text.replace("per_minute: 9000000\n  rate_share: 1.0", "per_minute: auto\n  rate_share: 0.5");
-    std::fs::write(org.path("pipelines.yaml"), text.replace("per_minute: 9000000", "per_minute: 16")).unwrap();
+    std::fs::write(org.path("pipelines.yaml"), text.replace("per_minute: 9000000", "per_minute: 6")).unwrap();
     org
 }
 
 async fn within_share(switches: Value) {
     let org = narrow(switches.clone()).await;
-    for _ in 0..2 {
+    for _ in 0..8 {
         let report = org.inside(Command::Run, &fast(SPEED)).await.unwrap();
         assert_eq!(report.exit_code, Exit::Ok, "{switches}: {report:#?}");
     }
     let stats = org.sim.stats();
-    assert!(stats.requests > 60, "{} requests are too few to tell", stats.requests);
+    assert!(stats.requests > 30, "{} requests are too few to tell", stats.requests);
     assert!(stats.org_peak <= 30, "{switches}: {} requests in a minute", stats.org_peak);
-    assert!(stats.search_peak <= 16, "{switches}: {} searches in a minute", stats.search_peak);
+    assert!(stats.search_peak <= 6, "{switches}: {} searches in a minute", stats.search_peak);
     assert_eq!(stats.throttled, 0, "{switches}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_sliding_minute_holds_more_than_the_share_over_two_runs_in_a_row() {
+async fn no_sliding_minute_holds_more_than_the_share_over_several_runs_in_a_row() {
     let (fixed, sliding) = (json!({}), json!({"limiting": "sliding_window", "reset_header": "always"}));
     let odd = json!({"reset_header": "always", "reset_unit": "milliseconds", "clock_skew_ms": 3_600_000});
     tokio::join!(within_share(fixed), within_share(sliding), within_share(odd));
