@@ -5,14 +5,26 @@ use std::process::Command;
 
 use crate::parts::{source, succeed};
 
-/// `(name, version)` of every package in the program, as Cargo resolves it for this machine.
-fn packages() -> BTreeSet<(String, String)> {
+/// Every package and its features in the program (`normal,build`) or in the tests too, as Cargo resolves them here.
+fn tree(package: &[&str], edges: &str) -> BTreeSet<String> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["tree", "--package", "kustlake", "--edges", "normal,build", "--prefix", "none", "--format", "{p}"]);
-    cargo.args(["--locked", "--offline"]).current_dir(source(""));
-    let tree = succeed(&mut cargo).stdout;
-    let words = tree.lines().map(str::split_whitespace);
+    cargo.arg("tree").args(package).args(["--edges", edges, "--prefix", "none", "--format", "{p} [{f}]"]);
+    let tree = succeed(cargo.args(["--locked", "--offline"]).current_dir(source(""))).stdout;
+    tree.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+}
+
+/// `(name, version)` of every package in the program.
+fn packages() -> BTreeSet<(String, String)> {
+    let tree = tree(&["--package", "kustlake"], "normal,build");
+    let words = tree.iter().map(|line| line.split_whitespace());
     words.filter_map(|mut line| Some((line.next()?.to_owned(), line.next()?.to_owned()))).collect()
+}
+
+#[test]
+fn program_and_tests_share_one_build_of_every_package() {
+    let program = tree(&["--package", "kustlake"], "normal,build");
+    let tests = tree(&["--workspace"], "normal,build,dev");
+    assert_eq!(program.difference(&tests).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 #[test]
