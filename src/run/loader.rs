@@ -158,7 +158,7 @@ impl Loader {
         let collected = std::mem::take(&mut self.collected);
         (self.rows_collected, self.bytes_collected) = (0, 0);
         let schema = self.schema.clone();
-        let sort = move || newest_by_key(schema.arrow(), schema.order(), &collected);
+        let sort = move || newest_by_key(schema.arrow(), schema.order(), collected);
         let table = self.schema.entity().clone();
         self.on_cpu(sort).await?.map_err(|error| EntityError::Table { table, error })
     }

@@ -37,6 +37,7 @@ mod sort;
 mod tests;
 
 pub use compare::{Compared, Comparison, MergeCounts, same_snapshot};
+pub use conform::conform;
 pub use convert::{ConvertError, Converted, Converter, RawRecord, UnknownAttributes};
 pub use join::Change;
 pub use merge::Merger;
