@@ -73,7 +73,7 @@ fn sort(bencher: Bencher<'_, '_>) {
     let schema = messages();
     let batches: Vec<_> = (0..10).rev().map(|page| rows(&schema, &texts(page * 400, 500))).collect();
     bencher.counter(ItemsCount::new(5_000_u32)).bench(|| {
-        newest_by_key(schema.arrow(), schema.order(), black_box(&batches)).expect("the batches have one schema")
+        newest_by_key(schema.arrow(), schema.order(), black_box(batches.clone())).expect("the batches have one schema")
     });
 }
 

@@ -8,6 +8,7 @@ use std::fmt::{self, Display};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::json::{is_null, members, value};
@@ -122,12 +123,12 @@ impl Page {
     /// [`BadPage`], each of which is worth another try.
     pub fn parse(body: &Bytes, content: Content, server_time: Option<DateTime<Utc>>) -> Result<Self, BadPage> {
         let text = str::from_utf8(body).map_err(|_| BadPage::Encoding)?;
-        let [data, links, meta] = members(text, ["data", "links", "meta"])?;
+        let Envelope { data, links, meta } = Envelope::read(text)?;
         let [timed_out, total] = inner(meta, ["timed_out", "total"]);
         if value(timed_out) == Some(true) {
             return Err(BadPage::TimedOut);
         }
-        let records = resources(data)?
+        let records = data?
             .into_iter()
             .enumerate()
             .map(|(index, raw)| {
@@ -140,6 +141,35 @@ impl Page {
             .collect::<Result<_, _>>()?;
         let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
         Ok(Self { records, next: Next::read(links)?, total: value(total), server_time, bytes })
+    }
+}
+
+/// The parts of an answer.
+struct Envelope<'a> {
+    data: Result<Vec<&'a RawValue>, BadPage>,
+    links: Option<&'a RawValue>,
+    meta: Option<&'a RawValue>,
+}
+
+/// An answer with a list and nothing odd about it.
+#[derive(Deserialize)]
+struct List<'a> {
+    #[serde(borrow)]
+    data: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    links: Option<&'a RawValue>,
+    #[serde(borrow)]
+    meta: Option<&'a RawValue>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Cuts an answer, a list in one pass over its megabytes and anything else with more patience.
+    fn read(text: &'a str) -> Result<Self, BadPage> {
+        if let Ok(List { data, links, meta }) = serde_json::from_str(text) {
+            return Ok(Self { data: Ok(data), links, meta });
+        }
+        let [data, links, meta] = members(text, ["data", "links", "meta"])?;
+        Ok(Self { data: resources(data), links, meta })
     }
 }
 

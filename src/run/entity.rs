@@ -21,8 +21,8 @@ use crate::lake::{CommitNote, Lake, Table, Views};
 use crate::table::TableSchema;
 use crate::window::{Window, text};
 
-/// Pages that may wait to be converted.
-const PAGES_AHEAD: usize = 4;
+/// Pages that may wait to be converted, so that reading goes on during a commit.
+const PAGES_AHEAD: usize = 8;
 /// How often history is planned anew because the boundary of search had moved on.
 const MOST_PLANS: u32 = 20;
 

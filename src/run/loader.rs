@@ -22,7 +22,7 @@ use crate::table::{self, Converted, Converter, MergePolicy, Problems, TableSchem
 /// Rows that are collected before they are committed: a full row group.
 const FLUSH_ROWS: usize = 100_000;
 /// Bytes of Arrow memory that are collected before they are committed.
-const FLUSH_BYTES: usize = 128 * 1024 * 1024;
+const FLUSH_BYTES: usize = 64 * 1024 * 1024;
 /// How often a commit is planned anew because another writer was faster.
 const MOST_CONFLICTS: u32 = 20;
 
@@ -168,7 +168,7 @@ impl Loader {
         let collected = std::mem::take(&mut self.collected);
         (self.rows_collected, self.bytes_collected) = (0, 0);
         let schema = self.schema.clone();
-        let sort = move || newest_by_key(schema.arrow(), schema.order(), &collected);
+        let sort = move || newest_by_key(schema.arrow(), schema.order(), collected);
         let table = self.schema.entity().clone();
         self.on_cpu(sort).await?.map_err(|error| EntityError::Table { table, error })
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray, UInt64Array};
 use arrow::compute::take_record_batch;
+use arrow::error::ArrowError;
 use futures::TryStreamExt;
 
 use crate::lake::{DataFile, KeyRange, LakeError, Read, Table};
@@ -53,8 +54,12 @@ pub(super) async fn matches(
     Ok(matches)
 }
 
-/// The incoming rows with these numbers.
-pub(super) fn rows(incoming: &RecordBatch, numbers: &[u64]) -> Result<RecordBatch, arrow::error::ArrowError> {
+/// The incoming rows with these numbers, which ascend; those that follow each other are not copied.
+pub(super) fn rows(incoming: &RecordBatch, numbers: &[u64]) -> Result<RecordBatch, ArrowError> {
+    if let [only] = ranges(numbers).as_slice() {
+        let at = |row: u64| usize::try_from(row).unwrap_or(usize::MAX).min(incoming.num_rows());
+        return Ok(incoming.slice(at(only.start), at(only.end) - at(only.start)));
+    }
     take_record_batch(incoming, &UInt64Array::from(numbers.to_vec()))
 }
 

@@ -9,7 +9,7 @@ use super::error::EntityError;
 use super::output::Output;
 use super::upsert::{Prepared, Upsert, widened};
 use crate::lake::{Change, Read, Table};
-use crate::table::{Comparison, Deletes, MergeCounts, MergePolicy, TableSchema};
+use crate::table::{Comparison, Deletes, MergeCounts, MergePolicy, TableSchema, conform};
 
 /// How a snapshot replaces the rows of one table.
 #[derive(Debug, Clone)]
@@ -50,9 +50,7 @@ impl Replace {
         if compared.is_same_snapshot() {
             return Ok(Prepared { change: Change::default(), counts: compared.counts });
         }
-        let empty = incoming.slice(0, 0);
-        let rows = crate::table::newest_by_key(&schema, order, &[empty, incoming.clone()])
-            .map_err(|error| self.rows.table_error(error))?;
+        let rows = conform(&schema, incoming).map_err(|error| self.rows.table_error(error))?;
         let mut output = Output::new(table, add_columns.clone(), order);
         output.write_all(vec![rows]).await?;
         let change = Change { add: output.finish().await?, remove: files, add_columns, ..Change::default() };

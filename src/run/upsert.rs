@@ -16,12 +16,14 @@ use super::matching::{self, matches};
 use super::output::Output;
 use crate::catalog::EntityName;
 use crate::lake::{Change, DataFile, Read, Table};
-use crate::table::{Comparison, MergeCounts, MergePolicy, Merger, RowOrder, TableError, TableSchema};
+use crate::table::{Comparison, MergeCounts, MergePolicy, Merger, RowOrder, TableError, TableSchema, conform};
 
 /// A file below this size takes up new rows, so that small commits do not leave small files behind.
 const SMALL_FILE: u64 = 16 * 1024 * 1024;
 /// Rows of a stored file in memory at once while it is written again.
 const MERGE_ROWS: usize = 8192;
+/// New rows that are copied at once on their way into a file.
+const INSERT_ROWS: usize = 16_384;
 
 /// How rows enter one table.
 #[derive(Debug, Clone)]
@@ -96,10 +98,9 @@ impl Upsert {
             let part = matching::rows(incoming, changes).map_err(|error| self.table_error(error))?;
             self.rewrite(table, file, &schema, &part, &mut output).await?;
         }
-        if !inserts.is_empty() {
-            let part = matching::rows(incoming, &inserts).map_err(|error| self.table_error(error))?;
-            let (rows, _) = self.merger(&schema, &part)?.finish().map_err(|error| self.table_error(error))?;
-            output.write_all(rows).await?;
+        for numbers in inserts.chunks(INSERT_ROWS) {
+            let part = matching::rows(incoming, numbers).map_err(|error| self.table_error(error))?;
+            output.write_all(vec![conform(&schema, &part).map_err(|error| self.table_error(error))?]).await?;
         }
         let remove = touched.into_iter().map(|touched| touched.file).collect();
         Ok(Prepared {

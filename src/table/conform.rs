@@ -15,7 +15,7 @@ use super::order::TableError;
 ///
 /// # Errors
 /// A column that the schema lacks, or that has another type there.
-pub(super) fn conform(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, TableError> {
+pub fn conform(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, TableError> {
     if batch.schema_ref() == schema {
         return Ok(batch.clone());
     }

@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray};
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray};
 use arrow::error::ArrowError;
 use chrono::{DateTime, Utc};
 use thiserror::Error;
@@ -132,7 +132,12 @@ impl Converter {
     ) -> Result<RecordBatch, ArrowError> {
         let columns = builders.into_iter().zip(&self.plan.fills).map(|(builder, fill)| match fill {
             Fill::System(SystemColumn::ExtractedAt) => instants(extracted_at, rows),
-            _ => builder.finish(),
+            _ => {
+                let mut column = builder.finish();
+                // Builders double their room when it is full, and batches wait to be sorted.
+                column.shrink_to_fit();
+                column
+            }
         });
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::clone(self.schema.arrow()), columns.collect(), &options)

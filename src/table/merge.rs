@@ -88,5 +88,13 @@ const fn survivor(policy: MergePolicy, counts: &mut MergeCounts, step: Step) -> 
 }
 
 fn output(sides: &[&RecordBatch], origins: &[Origin]) -> Result<Vec<RecordBatch>, ArrowError> {
-    origins.chunks(OUTPUT_ROWS).map(|rows| interleave_record_batch(sides, rows)).collect()
+    let batch = |rows: &[Origin]| run(sides, rows).map_or_else(|| interleave_record_batch(sides, rows), Ok);
+    origins.chunks(OUTPUT_ROWS).map(batch).collect()
+}
+
+/// Rows that follow each other on one side, which need no copy.
+fn run(sides: &[&RecordBatch], rows: &[Origin]) -> Option<RecordBatch> {
+    let (side, first) = *rows.first()?;
+    let follow = rows.iter().zip(first..).all(|(row, number)| *row == (side, number));
+    follow.then(|| sides.get(side).map(|batch| batch.slice(first, rows.len())))?
 }

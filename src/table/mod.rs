@@ -36,6 +36,7 @@ mod sort;
 mod tests;
 
 pub use compare::{Compared, Comparison, MergeCounts};
+pub use conform::conform;
 pub use convert::{ConvertError, Converted, Converter, RawRecord, UnknownAttributes};
 pub use join::Change;
 pub use merge::Merger;

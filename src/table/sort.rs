@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::compute::interleave_record_batch;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::interleave;
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use arrow::row::{RowConverter, Rows, SortField};
 
 use super::conform::conform;
@@ -13,18 +14,35 @@ use super::order::{Revisions, RowOrder, TableError};
 /// One row a key, sorted by key in ascending order of bytes: the row with the highest `rev`, then the
 /// highest `updated_at`, then the one that was read last, which is the later row of the later batch.
 ///
-/// The batches may lack columns of `schema`; these become null. The rows of all batches and of the
-/// result are in memory at once.
+/// The batches may lack columns of `schema`; these become null. Of the rows, one column at a time is in
+/// memory twice: as it came and as it is given back.
 ///
 /// # Errors
 /// Batches that do not fit the schema, or more than 2 GiB of text in one column.
-pub fn newest_by_key(schema: &SchemaRef, order: &RowOrder, batches: &[RecordBatch]) -> Result<RecordBatch, TableError> {
-    let batches = batches.iter().map(|batch| conform(schema, batch)).collect::<Result<Vec<_>, _>>()?;
+pub fn newest_by_key(
+    schema: &SchemaRef,
+    order: &RowOrder,
+    batches: Vec<RecordBatch>,
+) -> Result<RecordBatch, TableError> {
+    let batches = batches.into_iter().map(|batch| conform(schema, &batch)).collect::<Result<Vec<_>, _>>()?;
+    if batches.is_empty() {
+        return Ok(RecordBatch::new_empty(Arc::clone(schema)));
+    }
+    let rows = newest(order, &batches)?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), gather(batches, &rows)?, &options)?)
+}
+
+/// A row: the number of its batch, and its own there.
+type Place = (usize, usize);
+
+/// The places of the newest rows in the order of keys.
+fn newest(order: &RowOrder, batches: &[RecordBatch]) -> Result<Vec<Place>, TableError> {
     let mut keyed = Vec::with_capacity(batches.len());
-    for batch in &batches {
+    for batch in batches {
         keyed.push((keys(order, batch)?, order.revisions(batch)?));
     }
-    let mut rows: Vec<(usize, usize)> = batches
+    let mut rows: Vec<Place> = batches
         .iter()
         .enumerate()
         .flat_map(|(number, batch)| (0..batch.num_rows()).map(move |row| (number, row)))
@@ -35,10 +53,18 @@ pub fn newest_by_key(schema: &SchemaRef, order: &RowOrder, batches: &[RecordBatc
         key(&keyed, *a).cmp(&key(&keyed, *b)).then_with(newest_first)
     });
     rows.dedup_by(|later, first| key(&keyed, *later) == key(&keyed, *first));
-    if batches.is_empty() {
-        return Ok(RecordBatch::new_empty(Arc::clone(schema)));
-    }
-    Ok(interleave_record_batch(&batches.iter().collect::<Vec<_>>(), &rows)?)
+    Ok(rows)
+}
+
+/// The columns of the rows at `places`; each column of the batches is dropped once it is copied.
+fn gather(batches: Vec<RecordBatch>, places: &[Place]) -> Result<Vec<ArrayRef>, ArrowError> {
+    let width = batches.first().map_or(0, RecordBatch::num_columns);
+    let mut sources: Vec<_> = batches.into_iter().map(|batch| batch.into_parts().1.into_iter()).collect();
+    let column = |_| {
+        let parts: Vec<ArrayRef> = sources.iter_mut().filter_map(Iterator::next).collect();
+        interleave(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>(), places)
+    };
+    (0..width).map(column).collect()
 }
 
 type Keyed = (Rows, Revisions);
@@ -49,11 +75,11 @@ fn keys(order: &RowOrder, batch: &RecordBatch) -> Result<Rows, TableError> {
     Ok(RowConverter::new(fields)?.convert_columns(&columns)?)
 }
 
-fn key(keyed: &[Keyed], (batch, row): (usize, usize)) -> Option<arrow::row::Row<'_>> {
+fn key(keyed: &[Keyed], (batch, row): Place) -> Option<arrow::row::Row<'_>> {
     keyed.get(batch).map(|(keys, _)| keys.row(row))
 }
 
-fn revision(keyed: &[Keyed], (batch, row): (usize, usize)) -> super::order::Revision {
+fn revision(keyed: &[Keyed], (batch, row): Place) -> super::order::Revision {
     keyed.get(batch).map_or((None, None), |(_, revisions)| revisions.at(row))
 }
 
@@ -77,14 +103,14 @@ mod tests {
                     *newest = sample.clone();
                 }
             }
-            let newest = newest_by_key(&schema(), things().order(), &batches(&samples, &cuts)).unwrap();
+            let newest = newest_by_key(&schema(), things().order(), batches(&samples, &cuts)).unwrap();
             prop_assert_eq!(newest, batch(&model.into_values().collect::<Vec<_>>()));
         }
     }
 
     #[test]
     fn nothing_read_is_an_empty_batch() {
-        let newest = newest_by_key(&schema(), things().order(), &[]).unwrap();
+        let newest = newest_by_key(&schema(), things().order(), Vec::new()).unwrap();
         assert_eq!((newest.num_rows(), newest.num_columns()), (0, schema().fields().len()));
     }
 }
