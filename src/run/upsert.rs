@@ -31,6 +31,7 @@ pub(super) struct Upsert {
     entity: EntityName,
     schema: TableSchema,
     policy: MergePolicy,
+    small_file: u64,
 }
 
 /// A change that is ready to be committed, and what it does to the rows.
@@ -59,7 +60,7 @@ struct Survey {
 
 impl Upsert {
     pub(super) fn new(schema: &TableSchema, policy: MergePolicy) -> Self {
-        Self { entity: schema.entity().clone(), schema: schema.clone(), policy }
+        Self { entity: schema.entity().clone(), schema: schema.clone(), policy, small_file: SMALL_FILE }
     }
 
     fn order(&self) -> &RowOrder {
@@ -87,7 +88,7 @@ impl Upsert {
         if touched.is_empty() && inserts.is_empty() {
             return Ok(Prepared { change: Change::default(), counts });
         }
-        if let Some(home) = touched.iter_mut().find(|touched| touched.file.size < SMALL_FILE) {
+        if let Some(home) = touched.iter_mut().find(|touched| touched.file.size < self.small_file) {
             home.changes.append(&mut inserts);
             home.changes.sort_unstable();
         } else if let Some(file) = small.filter(|_| !inserts.is_empty()) {
@@ -117,7 +118,7 @@ impl Upsert {
         for file in table.files(first).await? {
             let found = matches(table, &file, key, incoming).await?;
             if found.stored.is_empty() {
-                if file.size < SMALL_FILE && survey.small.as_ref().is_none_or(|small| file.size < small.size) {
+                if file.size < self.small_file && survey.small.as_ref().is_none_or(|small| file.size < small.size) {
                     survey.small = Some(file);
                 }
                 continue;
@@ -137,7 +138,7 @@ impl Upsert {
             let changes: Vec<_> = changes.map(|(row, _)| *row).collect();
             if !changes.is_empty() {
                 survey.touched.push(Touched { file, changes });
-            } else if file.size < SMALL_FILE && survey.small.as_ref().is_none_or(|small| file.size < small.size) {
+            } else if file.size < self.small_file && survey.small.as_ref().is_none_or(|small| file.size < small.size) {
                 survey.small = Some(file);
             }
         }
@@ -191,3 +192,7 @@ pub(super) fn widened(stored: &SchemaRef, add_columns: &[FieldRef]) -> SchemaRef
     let fields: Vec<_> = stored.fields().iter().chain(add_columns).cloned().collect();
     Arc::new(arrow::datatypes::Schema::new(fields))
 }
+
+#[cfg(test)]
+#[path = "upsert_tests.rs"]
+mod tests;

@@ -1,0 +1,196 @@
+//! Upserts and replacements of random rows in random batches, against a map that says what must come out.
+
+use std::collections::BTreeMap;
+
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use object_store::memory::InMemory;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use url::Url;
+
+use super::*;
+use crate::catalog::Catalog;
+use crate::clock::{Entropy, SystemClock};
+use crate::lake::{CommitOutcome, Lake, TableName};
+use crate::run::replace::Replace;
+use crate::table::{Converter, Deletes, UnknownAttributes, newest_by_key};
+
+/// One copy of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Copy {
+    id: u32,
+    rev: i64,
+    body: u8,
+    deleted: bool,
+}
+
+type Model = BTreeMap<String, (i64, String, bool)>;
+
+impl Copy {
+    fn json(&self) -> String {
+        let Self { id, rev, body, deleted } = self;
+        format!(
+            r#"{{"type":"note","id":"note-{id:05}","attributes":{{"rev":{rev},"body":"text {body}","deleted":{deleted}}}}}"#
+        )
+    }
+
+    fn row(&self) -> (String, (i64, String, bool)) {
+        (format!("note-{:05}", self.id), (self.rev, format!("text {}", self.body), self.deleted))
+    }
+}
+
+fn copies() -> impl Strategy<Value = Vec<Copy>> {
+    let copy = (0u32..60, 0i64..6, 0u8..3, prop::bool::weighted(0.15));
+    vec(copy.prop_map(|(id, rev, body, deleted)| Copy { id, rev, body, deleted }), 0..40)
+}
+
+fn policies() -> impl Strategy<Value = MergePolicy> {
+    prop_oneof![
+        Just(MergePolicy::Append),
+        Just(MergePolicy::Update(Deletes::Soft)),
+        Just(MergePolicy::Update(Deletes::Hard)),
+    ]
+}
+
+/// What a batch makes of the rows: first the newest copy of each key, then that copy against the stored row.
+fn expect(model: &mut Model, batch: &[Copy], policy: MergePolicy) {
+    let mut newest: BTreeMap<u32, &Copy> = BTreeMap::new();
+    for copy in batch {
+        let slot = newest.entry(copy.id).or_insert(copy);
+        if copy.rev >= slot.rev {
+            *slot = copy;
+        }
+    }
+    for copy in newest.values() {
+        let (id, row) = copy.row();
+        let stored = model.get(&id).map(|(rev, ..)| *rev);
+        let wins = match policy {
+            MergePolicy::Append => stored.is_none(),
+            MergePolicy::Update(_) => stored.is_none_or(|rev| copy.rev >= rev),
+        };
+        if wins && copy.deleted && policy == MergePolicy::Update(Deletes::Hard) {
+            model.remove(&id);
+        } else if wins {
+            model.insert(id, row);
+        }
+    }
+}
+
+struct Fixture {
+    schema: TableSchema,
+    table: Table,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let catalog = Catalog::embedded().unwrap();
+        let schema = TableSchema::new(catalog.get("notes").unwrap());
+        let root = Url::parse("s3://bucket/lake/").unwrap();
+        let (clock, entropy) = (Arc::new(SystemClock::new()), Arc::new(Entropy::seeded(1)));
+        let lake = Lake::with_store(Arc::new(InMemory::new()), root, clock, entropy).unwrap();
+        let name = TableName::new("notes").unwrap();
+        let table = lake.create_table(&name, schema.arrow().clone()).await.unwrap();
+        Self { schema, table }
+    }
+
+    fn incoming(&self, batch: &[Copy]) -> RecordBatch {
+        let texts: Vec<_> = batch.iter().map(Copy::json).collect();
+        let raw: Vec<_> = texts.iter().map(String::as_bytes).collect();
+        let converter = Converter::new(&self.schema, UnknownAttributes::Extra);
+        let read_at = chrono::DateTime::from_timestamp_millis(1_700_000_000_000).unwrap();
+        let rows = converter.convert(&raw, read_at).unwrap().batch;
+        newest_by_key(self.schema.arrow(), self.schema.order(), vec![rows]).unwrap()
+    }
+
+    /// Commits what was prepared; whether anything changed.
+    async fn commit(&mut self, prepared: Prepared) -> bool {
+        let changed = !prepared.change.add.is_empty() || !prepared.change.remove.is_empty();
+        assert_eq!(changed, prepared.counts.changes() > 0, "{:?}", prepared.counts);
+        if changed {
+            let CommitOutcome::Committed(table) = self.table.commit(prepared.change).await.unwrap() else {
+                panic!("nobody else commits here")
+            };
+            self.table = table;
+        }
+        changed
+    }
+
+    /// Every row of the table; a key that stands twice is an error.
+    async fn rows(&self) -> Model {
+        let mut model = Model::new();
+        for file in self.table.files("id").await.unwrap() {
+            let mut batches = self.table.read(&file, Read::default()).await.unwrap();
+            let mut last = String::new();
+            while let Some(batch) = batches.try_next().await.unwrap() {
+                let text = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>().clone();
+                let (ids, bodies) = (text("id"), text("body"));
+                let revs = batch.column_by_name("rev").unwrap().as_primitive::<Int64Type>();
+                let deleted = batch.column_by_name("_deleted").unwrap().as_boolean();
+                for row in 0..batch.num_rows() {
+                    let id = ids.value(row).to_owned();
+                    assert!(last < id, "{id} does not follow {last}");
+                    last.clone_from(&id);
+                    let values = (revs.value(row), bodies.value(row).to_owned(), deleted.value(row));
+                    assert!(model.insert(id, values).is_none(), "{last} stands twice");
+                }
+            }
+        }
+        model
+    }
+}
+
+fn on_runtime<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Small files are folded (`u64::MAX`) or each commit leaves its own (`0`); the rows are the same.
+    #[test]
+    fn a_table_is_what_the_model_says_after_every_batch(
+        batches in vec(copies(), 1..6), policy in policies(), small_file in prop_oneof![Just(0), Just(u64::MAX)],
+    ) {
+        on_runtime(async {
+            let mut fixture = Fixture::new().await;
+            let upsert = Upsert { small_file, ..Upsert::new(&fixture.schema, policy) };
+            let mut model = Model::new();
+            for batch in &batches {
+                let before = model.clone();
+                expect(&mut model, batch, policy);
+                let incoming = fixture.incoming(batch);
+                let prepared = upsert.prepare(&fixture.table, &incoming).await.unwrap();
+                let changed = fixture.commit(prepared).await;
+                assert_eq!(fixture.rows().await, model);
+                assert_eq!(changed, before != model, "a commit without a change, or a change without a commit");
+                let again = upsert.prepare(&fixture.table, &incoming).await.unwrap();
+                assert_eq!(again.counts.changes(), 0, "the same rows again");
+            }
+            if small_file > 0 {
+                assert!(fixture.table.files("id").await.unwrap().len() <= 1, "small files were left behind");
+            }
+        });
+    }
+
+    #[test]
+    fn a_replacement_leaves_the_new_snapshot_and_nothing_else(snapshots in vec(copies(), 1..5)) {
+        on_runtime(async {
+            let mut fixture = Fixture::new().await;
+            let replace = Replace::new(&fixture.schema);
+            for snapshot in &snapshots {
+                let before = fixture.rows().await;
+                let mut model = Model::new();
+                expect(&mut model, snapshot, MergePolicy::Update(Deletes::Soft));
+                let prepared = replace.prepare(&fixture.table, &fixture.incoming(snapshot)).await.unwrap();
+                let changed = !prepared.change.add.is_empty() || !prepared.change.remove.is_empty();
+                assert_eq!(changed, before != model);
+                if let CommitOutcome::Conflict(_) = fixture.table.commit(prepared.change).await.unwrap() {
+                    panic!("nobody else commits here");
+                }
+                fixture.table = fixture.table.refresh().await.unwrap();
+                assert_eq!(fixture.rows().await, model);
+            }
+        });
+    }
+}
