@@ -28,6 +28,9 @@ const ROW_GROUP_ROWS: usize = 100_000;
 /// Encoded bytes of a row group, at most, where rows are very wide.
 const ROW_GROUP_BYTES: usize = 64 * 1024 * 1024;
 
+/// Bytes of a page before compression: reader and writer hold a few of them for each column at once.
+const PAGE_BYTES: usize = 256 * 1024;
+
 /// On conversations with texts, level 3 made files 2 % smaller than 1 for 15 % more time; 6 took three times as long.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -207,6 +210,8 @@ fn properties(schema: &Schema, sort_key: &[&str]) -> Result<WriterProperties, Pa
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_dictionary_enabled(true)
+        .set_data_page_size_limit(PAGE_BYTES)
+        .set_dictionary_page_size_limit(PAGE_BYTES)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_sorting_columns((!sorted.is_empty()).then_some(sorted))
