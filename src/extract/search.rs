@@ -165,7 +165,10 @@ impl SearchWalk {
         } else {
             self.state = State::Tied(Tie::new(self.subject.context.clone(), self.precision, anchor));
         }
-        Ok(Read { records, reached: self.reached(last.max(anchor)) })
+        // What was asked for is a little more than the window, so that a page that is not the last may complete it.
+        let complete = matches!(self.state, State::Ended);
+        let reached = if complete { self.window.until() } else { self.reached(last.max(anchor)) };
+        Ok(Read { records, reached })
     }
 
     /// The instant up to which a sorted page that is not the last is complete.

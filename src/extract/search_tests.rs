@@ -197,6 +197,12 @@ fn a_walk_costs_one_request_a_page() {
 }
 
 #[test]
+fn a_window_that_ends_within_a_full_page_is_complete_to_its_end() {
+    let entries: Vec<_> = spread(10_000).iter().map(|entry| Entry { updated: i64::from(entry.id), ..*entry }).collect();
+    assert_complete(&Index::new(entries.clone(), FAITHFUL, 1), window(0, 8_636), &entries);
+}
+
+#[test]
 fn an_empty_or_small_window_costs_one_request() {
     for count in [0, 1, 499, 500] {
         let index = Index::new(spread(count), FAITHFUL, 1);
