@@ -29,11 +29,8 @@ impl Replace {
         let add_columns = self.rows.missing_columns(table);
         let schema = widened(table.schema(), &add_columns);
         let files = table.files(order.key.first().map_or("", String::as_str)).await?;
-        let compare = || {
-            Comparison::new(&schema, order, MergePolicy::Update(Deletes::Soft), incoming)
-                .map_err(|error| self.rows.table_error(error))
-        };
-        let mut comparison = compare()?;
+        let mut comparison = Comparison::new(&schema, order, MergePolicy::Update(Deletes::Soft), incoming)
+            .map_err(|error| self.rows.table_error(error))?;
         // Files of one snapshot follow each other in the order of keys.
         let mut in_order = files.clone();
         in_order.sort_by(|a, b| a.min_key.cmp(&b.min_key));

@@ -58,6 +58,15 @@ struct Survey {
     counts: MergeCounts,
 }
 
+impl Survey {
+    /// Takes note of a file that no row changes: the smallest one below the limit can take up new rows.
+    fn leave(&mut self, file: DataFile, limit: u64) {
+        if file.size < self.small.as_ref().map_or(limit, |small| small.size) {
+            self.small = Some(file);
+        }
+    }
+}
+
 impl Upsert {
     pub(super) fn new(schema: &TableSchema, policy: MergePolicy) -> Self {
         Self { entity: schema.entity().clone(), schema: schema.clone(), policy, small_file: SMALL_FILE }
@@ -118,9 +127,7 @@ impl Upsert {
         for file in table.files(first).await? {
             let found = matches(table, &file, key, incoming).await?;
             if found.stored.is_empty() {
-                if file.size < self.small_file && survey.small.as_ref().is_none_or(|small| file.size < small.size) {
-                    survey.small = Some(file);
-                }
+                survey.leave(file, self.small_file);
                 continue;
             }
             let part = matching::rows(incoming, &found.incoming).map_err(|error| self.table_error(error))?;
@@ -136,10 +143,10 @@ impl Upsert {
             survey.known.extend(&found.incoming);
             let changes = found.incoming.iter().zip(&compared.changes).filter(|(_, change)| change.is_real());
             let changes: Vec<_> = changes.map(|(row, _)| *row).collect();
-            if !changes.is_empty() {
+            if changes.is_empty() {
+                survey.leave(file, self.small_file);
+            } else {
                 survey.touched.push(Touched { file, changes });
-            } else if file.size < self.small_file && survey.small.as_ref().is_none_or(|small| file.size < small.size) {
-                survey.small = Some(file);
             }
         }
         Ok(survey)
@@ -161,10 +168,6 @@ impl Upsert {
         Ok(compared.counts)
     }
 
-    fn merger(&self, schema: &SchemaRef, incoming: &RecordBatch) -> Result<Merger, EntityError> {
-        Merger::new(schema, self.order(), self.policy, incoming).map_err(|error| self.table_error(error))
-    }
-
     async fn rewrite(
         &self,
         table: &Table,
@@ -173,7 +176,8 @@ impl Upsert {
         incoming: &RecordBatch,
         output: &mut Output<'_>,
     ) -> Result<(), EntityError> {
-        let mut merger = self.merger(schema, incoming)?;
+        let mut merger =
+            Merger::new(schema, self.order(), self.policy, incoming).map_err(|error| self.table_error(error))?;
         let mut stored = table.read(file, Read { columns: None, rows: None, batch_size: MERGE_ROWS }).await?;
         while let Some(batch) = stored.try_next().await? {
             output.write_all(merger.push(&batch).map_err(|error| self.table_error(error))?).await?;
