@@ -1,10 +1,12 @@
 //! What a schema file must not say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use super::entity::{Access, ColumnType, Entity, Source};
+use super::access::{Absent, Access, ElementsOf};
+use super::column::{ColumnType, PARENT_COLUMN, Source};
+use super::entity::{Entity, EntityName, Mode};
 
 /// A schema file that cannot be used.
 #[derive(Debug, Error)]
@@ -38,28 +40,76 @@ pub(super) fn consistent(file: &str, entity: &Entity) -> Result<(), CatalogError
         if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
             return refuse(format!("column {name}: only a to z, 0 to 9 and _ are allowed"));
         }
-        if name.starts_with('_') && !matches!(column.source, Source::System(_)) {
+        if name.starts_with('_') && name != PARENT_COLUMN && !matches!(column.source, Source::System(_)) {
             return refuse(format!("column {name}: a leading _ marks the columns that every table has"));
         }
     }
     nested(file, entity)?;
     for key in &entity.key {
         match entity.column(key) {
-            Some(column) if column.kind == ColumnType::String => {}
-            Some(_) => return refuse(format!("key: {key} must be a string column")),
+            Some(column) if matches!(column.kind, ColumnType::String | ColumnType::Integer) => {}
+            Some(_) => return refuse(format!("key: {key} must be a string or an integer column")),
             None => return refuse(format!("key: there is no column {key}")),
         }
     }
-    if entity.key.is_empty() {
-        return refuse("key: name at least one column".to_owned());
+    match entity.key.first().and_then(|key| entity.column(key)) {
+        Some(column) if column.kind == ColumnType::String => {}
+        Some(column) => return refuse(format!("key: {}, the first column, must be a string", column.name)),
+        None => return refuse("key: name at least one column".to_owned()),
     }
+    if let Some(cursor) = &entity.cursor
+        && entity.column(cursor).is_none_or(|column| column.kind != ColumnType::Timestamp)
+    {
+        return refuse(format!("cursor: there is no timestamp column {cursor}"));
+    }
+    access(entity).map_or(Ok(()), |problem| refuse(format!("access: {problem}")))
+}
+
+/// What is wrong with the way in which an entity is reached.
+fn access(entity: &Entity) -> Option<String> {
+    let cursor = |needed: &str| {
+        let told = || format!("`cursor: {needed}` must be among the columns, because reading goes on from it");
+        (entity.cursor.as_deref() != Some(needed)).then(told)
+    };
     match &entity.access {
-        Access::Search { .. } if entity.column("updated_at").is_none() => {
-            refuse("access: search needs a column updated_at, which is its cursor".to_owned())
+        Access::Search { .. } | Access::Klasses { .. } => cursor("updated_at"),
+        Access::Log { .. } if entity.modes != [Mode::Append] => Some("a log is only appended to".to_owned()),
+        Access::Log { .. } => cursor("created_at"),
+        Access::Lists { lists, .. } | Access::PerParent { lists, .. } if lists.is_empty() => {
+            Some("name at least one list".to_owned())
         }
-        Access::Lists { lists, .. } if lists.is_empty() => refuse("access: name at least one list".to_owned()),
-        Access::Search { .. } | Access::Lists { .. } => Ok(()),
+        Access::PerParent { lists, .. } if lists.iter().any(|list| !list.path.contains("{id}")) => {
+            Some("`{id}` must stand in each path for the parent's id".to_owned())
+        }
+        Access::PerParent { absent: Absent::Deleted, .. } if entity.modes.contains(&Mode::Append) => {
+            Some("a table that is only appended to cannot show deletes".to_owned())
+        }
+        Access::Lists { .. } | Access::PerParent { .. } | Access::Elements { .. } | Access::Metadata { .. } => None,
     }
+}
+
+/// Refuses relations to entities that do not exist, or that do not have what is asked of them.
+pub(super) fn related(entities: &BTreeMap<EntityName, Entity>) -> Result<(), CatalogError> {
+    for entity in entities.values() {
+        let refuse = |problem: String| Err(CatalogError::new(&format!("{}.yaml", entity.name), problem));
+        let Some(name) = entity.access.parent() else { continue };
+        let Some(parent) = entities.get(name) else {
+            return refuse(format!("access: the parent {name} is unknown"));
+        };
+        if parent.name == entity.name {
+            return refuse("access: an entity cannot be its own parent".to_owned());
+        }
+        let same_modes = matches!(entity.access, Access::PerParent { .. })
+            || entity.modes.iter().all(|mode| parent.modes.contains(mode));
+        if !same_modes {
+            return refuse(format!("modes: {name}, whose elements these are, does not have them all"));
+        }
+        let has_included = matches!(parent.access, Access::Lists { included: Some(_), .. });
+        if matches!(entity.access, Access::Elements { of: ElementsOf::Included, .. }) && !has_included {
+            return refuse(format!("access: {name} is not read with `included`"));
+        }
+    }
+    Ok(())
 }
 
 /// No attribute may be both a column and the parent of one: its value could stand in two places.
@@ -69,7 +119,7 @@ fn nested(file: &str, entity: &Entity) -> Result<(), CatalogError> {
         .iter()
         .filter_map(|column| match &column.source {
             Source::Attribute(path) => Some(path),
-            Source::Id | Source::Relationship { .. } | Source::System(_) => None,
+            Source::Id | Source::Relationship { .. } | Source::Given(_) | Source::System(_) => None,
         })
         .collect();
     for outer in &paths {
@@ -92,8 +142,10 @@ type: thing
 about: Things.
 modes: [update]
 key: [id]
+cursor: updated_at
 access: {search: {context: thing, history: archive}}
 roles: []
+deletes: never
 attributes:
   updatedAt: {type: timestamp, sensitivity: none}
   box.name: {type: string, sensitivity: none}
@@ -119,6 +171,7 @@ sources: [invented]
             (swap("modes: [update]", "modes: []"), "modes"),
             (swap("key: [id]", "key: [nothing]"), "no column nothing"),
             (swap("key: [id]", "key: [updated_at]"), "must be a string"),
+            (swap("context: thing, history: archive", "context: thing"), "history"),
             (swap("updatedAt: {type: timestamp", "changedAt: {type: timestamp"), "updated_at"),
             (swap("one: user", "one: user, many: user"), "exactly one of"),
             (swap("one: user", "one: user, column: Box_Name"), "differs only in case"),

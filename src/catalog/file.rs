@@ -3,10 +3,12 @@
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::access::Access;
 use super::check::{self, CatalogError};
-use super::entity::{
-    Access, AttributePath, Column, ColumnType, Entity, EntityName, Mode, Relation, Sensitivity, Source, SystemColumn,
+use super::column::{
+    AttributePath, Column, ColumnType, Given, PARENT_COLUMN, Relation, Sensitivity, Source, SystemColumn,
 };
+use super::entity::{Entity, EntityName, Mode};
 
 /// What stands in the file. See `docs/adding-an-entity.md`.
 #[derive(Debug, Deserialize)]
@@ -18,12 +20,51 @@ struct SchemaFile {
     about: String,
     modes: Vec<Mode>,
     key: Vec<String>,
+    cursor: Option<String>,
     access: Access,
     roles: Vec<String>,
+    deletes: String,
+    custom: Option<String>,
+    #[serde(default)]
+    id: IdColumn,
+    #[serde(default)]
+    given: Ordered<GivenLine>,
+    #[serde(default)]
     attributes: Ordered<AttributeLine>,
     #[serde(default)]
     relationships: Ordered<RelationshipLine>,
     sources: Vec<String>,
+}
+
+/// Where the resource's own id stands: `id: none`, `id: shortcut_id`; without the line, in `id`.
+#[derive(Debug, Deserialize)]
+#[serde(from = "String")]
+enum IdColumn {
+    None,
+    Named(String),
+}
+
+impl Default for IdColumn {
+    fn default() -> Self {
+        Self::Named("id".to_owned())
+    }
+}
+
+impl From<String> for IdColumn {
+    fn from(name: String) -> Self {
+        if name == "none" { Self::None } else { Self::Named(name) }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenLine {
+    from: Given,
+    #[serde(rename = "type")]
+    kind: ColumnType,
+    sensitivity: Sensitivity,
+    #[serde(default)]
+    about: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -91,16 +132,17 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
 pub(super) fn parse(file: &str, text: &str) -> Result<Entity, CatalogError> {
     let written: SchemaFile =
         serde_saphyr::from_str(text).map_err(|error| CatalogError::new(file, error.to_string()))?;
-    let mut columns = vec![Column {
-        name: "id".to_owned(),
-        source: Source::Id,
-        kind: ColumnType::String,
-        sensitivity: Sensitivity::None,
-        about: String::new(),
-    }];
+    let mut columns = Vec::new();
+    if let IdColumn::Named(name) = written.id {
+        columns.push(Column::plain(&name, Source::Id, ColumnType::String));
+    }
+    columns.extend(written.given.0.into_iter().map(given));
     columns.extend(written.attributes.0.into_iter().map(attribute));
     for (name, line) in written.relationships.0 {
         columns.push(relationship(file, name, line)?);
+    }
+    if matches!(written.access, Access::PerParent { .. }) {
+        columns.push(Column::plain(PARENT_COLUMN, Source::Given(Given::ParentId), ColumnType::String));
     }
     columns.extend(SystemColumn::ALL.into_iter().map(system));
     let entity = Entity {
@@ -109,6 +151,9 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Entity, CatalogError> {
         about: written.about,
         modes: written.modes,
         key: written.key,
+        cursor: written.cursor,
+        deletes: written.deletes,
+        custom: written.custom,
         access: written.access,
         roles: written.roles,
         columns,
@@ -118,8 +163,21 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Entity, CatalogError> {
     Ok(entity)
 }
 
+/// A path as schema files write it: `firstDone.createdAt`.
+pub(super) fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AttributePath, D::Error> {
+    String::deserialize(deserializer).map(|text| dotted(&text))
+}
+
+fn dotted(text: &str) -> AttributePath {
+    AttributePath(text.split('.').map(str::to_owned).collect())
+}
+
+fn given((name, line): (String, GivenLine)) -> Column {
+    Column { name, source: Source::Given(line.from), kind: line.kind, sensitivity: line.sensitivity, about: line.about }
+}
+
 fn attribute((path, line): (String, AttributeLine)) -> Column {
-    let path = AttributePath(path.split('.').map(str::to_owned).collect());
+    let path = dotted(&path);
     Column {
         name: line.column.unwrap_or_else(|| snake_case(&path.0.join("_"))),
         source: Source::Attribute(path),
@@ -150,8 +208,7 @@ fn relationship(file: &str, name: String, line: RelationshipLine) -> Result<Colu
 
 fn system(column: SystemColumn) -> Column {
     let sensitivity = if column == SystemColumn::Extra { Sensitivity::Content } else { Sensitivity::None };
-    let source = Source::System(column);
-    Column { name: column.name().to_owned(), source, kind: column.kind(), sensitivity, about: String::new() }
+    Column { sensitivity, ..Column::plain(column.name(), Source::System(column), column.kind()) }
 }
 
 /// `firstDone_createdAt` → `first_done_created_at`; runs of capitals stay together: `s3DataURL` → `s3_data_url`.

@@ -4,17 +4,20 @@
 //! This module reads those files and refuses any that contradicts itself; it knows no request, no
 //! Arrow and no storage.
 
+mod access;
 mod check;
+mod column;
 mod entity;
 mod file;
 
 use std::collections::BTreeMap;
 
+pub use access::{Absent, Access, ById, ElementShape, ElementsOf, History, Included, ListSource};
 pub use check::CatalogError;
-pub use entity::{
-    Access, AttributePath, Column, ColumnType, Entity, EntityName, History, ListSource, Mode, Relation, Sensitivity,
-    Source, SystemColumn,
+pub use column::{
+    AttributePath, Column, ColumnType, Given, PARENT_COLUMN, Relation, Sensitivity, Source, SystemColumn,
 };
+pub use entity::{Entity, EntityName, Mode};
 
 /// The schema files that were part of the source tree when the program was built: `(file name, text)`.
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/schemas.rs"));
@@ -46,6 +49,7 @@ impl Catalog {
                 return Err(CatalogError::new(name, "another file describes the same entity"));
             }
         }
+        check::related(&entities)?;
         Ok(Self { entities })
     }
 

@@ -38,6 +38,11 @@ pub(super) fn entities(catalog: &Catalog, terminal: &Terminal) {
 fn access(entity: &Entity) -> &'static str {
     match entity.access {
         Access::Search { .. } => "search",
+        Access::Klasses { .. } => "search per klass",
         Access::Lists { .. } => "lists",
+        Access::Log { .. } => "log",
+        Access::PerParent { .. } => "lists per parent",
+        Access::Elements { .. } => "with its parent",
+        Access::Metadata { .. } => "metadata",
     }
 }

@@ -204,7 +204,7 @@ mod tests {
     }
 
     fn read(pages: &Shrinking) -> Result<HashSet<String>, WalkError> {
-        let list = ListSource { path: "/v1/things".to_owned(), query: Default::default() };
+        let list = ListSource { path: "/v1/things".to_owned(), ..ListSource::default() };
         let window = Window::new(from_millis(0).unwrap(), from_millis(10).unwrap()).unwrap();
         let mut walk = ListWalk::new(&[list], 100, window, Scope::Window)?;
         futures::executor::block_on(async {

@@ -94,7 +94,12 @@ pub fn plan(access: &Access, window: Window, now: impl Into<Present>) -> Plan {
     let history = match access {
         Access::Search { history: History::Archive, .. } => Place::Archive,
         Access::Search { history: History::List { .. }, .. } => Place::List,
-        Access::Lists { .. } => {
+        Access::Klasses { .. } => Place::Archive,
+        Access::Lists { .. }
+        | Access::Log { .. }
+        | Access::PerParent { .. }
+        | Access::Elements { .. }
+        | Access::Metadata { .. } => {
             return Plan { steps: vec![step(Place::List, Progress::Cursor)(window)], zone_end };
         }
     };
@@ -163,6 +168,10 @@ mod tests {
         Access::Search { context: "note".to_owned(), history, parent: None }
     }
 
+    fn lists() -> Access {
+        Access::Lists { lists: Vec::new(), page_size: 500, included: None, otherwise: None }
+    }
+
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
     }
@@ -179,7 +188,7 @@ mod tests {
     fn an_entity_of_lists_is_read_in_one_step() {
         let now = at("2026-11-21T00:00:00Z");
         let window = Window::new(DateTime::UNIX_EPOCH, now).unwrap();
-        let plan = plan(&Access::Lists { lists: Vec::new(), page_size: 500 }, window, now);
+        let plan = plan(&lists(), window, now);
         assert_eq!(plan.steps, [Step { place: Place::List, window, progress: Progress::Cursor }]);
     }
 

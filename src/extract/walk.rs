@@ -72,6 +72,9 @@ pub enum WalkError {
         /// The window that was being read.
         window: Window,
     },
+    /// An entity that is not read by a walk of its own.
+    #[error("this entity is not read by itself; this is an error of kustlake, please report it")]
+    Unresolved,
     /// A path of the catalogue that is no path.
     #[error("the catalogue names a path that cannot be requested: {0}")]
     Path(#[from] InvalidPath),
@@ -94,7 +97,8 @@ pub async fn count(access: &Access, step: &Step, pages: &dyn Pages) -> Result<(O
     let (Access::Search { context, .. }, Place::Live | Place::Archive) = (access, step.place) else {
         let lists = match access {
             Access::Lists { lists, .. } => lists.len() as u64,
-            Access::Search { .. } => 1,
+            Access::Search { .. } | Access::Klasses { .. } | Access::Log { .. } | Access::Metadata { .. } => 1,
+            Access::PerParent { .. } | Access::Elements { .. } => 0,
         };
         return Ok((None, lists));
     };
@@ -119,16 +123,24 @@ impl Walk {
                 Self::Search(SearchWalk::new(subject, step.window))
             }
             (Access::Search { history: History::List { path, page_size }, .. }, Place::List) => {
-                let list = ListSource { path: path.clone(), query: Default::default() };
+                let list = ListSource { path: path.clone(), ..ListSource::default() };
                 Self::List(ListWalk::new(&[list], *page_size, step.window, Scope::Window)?)
             }
             (Access::Search { context, history: History::Archive, .. }, Place::List) => {
                 let subject = Subject { index: Index::Archive, context: context.clone(), parent: None };
                 Self::Search(SearchWalk::new(subject, step.window))
             }
-            (Access::Lists { lists, page_size }, _) => {
+            (Access::Lists { lists, page_size, .. }, _) => {
                 Self::List(ListWalk::new(lists, *page_size, step.window, Scope::Whole)?)
             }
+            (
+                Access::Klasses { .. }
+                | Access::Log { .. }
+                | Access::PerParent { .. }
+                | Access::Elements { .. }
+                | Access::Metadata { .. },
+                _,
+            ) => return Err(WalkError::Unresolved),
         })
     }
 

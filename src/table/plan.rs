@@ -132,6 +132,7 @@ impl Plan {
                     Relation::Data => Fill::Data { slot },
                 }
             }
+            Source::Given(_) => Fill::Data { slot: self.next_slot() },
             Source::System(column) => Fill::System(*column),
         }
     }

@@ -51,6 +51,7 @@ pub fn rebuild(schema: &TableSchema, batch: &RecordBatch, row: usize) -> Result<
             Source::Relationship { name, relation } => {
                 relationships.insert(name.clone(), json!({ "data": data(relation, value) }));
             }
+            Source::Given(_) => {}
             Source::System(SystemColumn::Extra) => extra = object(value),
             // A column of the attribute's own says more than these, and is filled in any case.
             Source::System(SystemColumn::Deleted) if value == Value::Bool(true) => {

@@ -76,7 +76,7 @@ impl TableSchema {
 fn column_of(entity: &Entity, attribute: &str, kind: ColumnType) -> Option<String> {
     let column = entity.columns.iter().find(|column| match &column.source {
         Source::Attribute(path) => column.kind == kind && path.0 == [attribute],
-        Source::Id | Source::Relationship { .. } | Source::System(_) => false,
+        Source::Id | Source::Relationship { .. } | Source::Given(_) | Source::System(_) => false,
     })?;
     Some(column.name.clone())
 }
@@ -87,7 +87,7 @@ fn field(column: &Column) -> Field {
         Source::Id => Some("id".to_owned()),
         Source::Attribute(path) => Some(path.to_string()),
         Source::Relationship { name, .. } => Some(name.clone()),
-        Source::System(_) => None,
+        Source::Given(_) | Source::System(_) => None,
     };
     metadata.extend(attribute.map(|attribute| (ATTRIBUTE_METADATA.to_owned(), attribute)));
     Field::new(&column.name, data_type(column.kind), true).with_metadata(metadata)

@@ -1,0 +1,195 @@
+//! The ways in which records are reached.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::column::AttributePath;
+use super::entity::EntityName;
+
+/// How the records of an entity are reached.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Access {
+    /// By the search API, in windows of `updated_at` (API reference, section 9).
+    Search {
+        /// `queryContext` of the search, also the prefix of its attributes: `conversation`.
+        context: String,
+        /// Where records are that were not updated for two years.
+        history: History,
+        /// Search attribute by which equal timestamps can be told apart further: `message_customer_id`.
+        #[serde(default)]
+        parent: Option<String>,
+    },
+    /// As [`Search`](Self::Search), with one context and one table for each klass (API reference, section 14).
+    Klasses {
+        /// Before the name of the klass in context and attributes: `kobject_`.
+        prefix: String,
+        /// End of the search attribute by which equal timestamps can be told apart further: `customer_id`.
+        #[serde(default)]
+        parent: Option<String>,
+    },
+    /// By page lists without an updated filter: read whole, as the union of all lists.
+    Lists {
+        /// The lists, whose filters cannot be combined.
+        lists: Vec<ListSource>,
+        /// Largest page that the lists give.
+        page_size: u32,
+        /// What `included` brings along for each record; it is given to the record as [`Given::Included`](super::Given).
+        #[serde(default)]
+        included: Option<Included>,
+        /// How to go on when the list does not exist.
+        #[serde(default)]
+        otherwise: Option<ById>,
+    },
+    /// By a log of immutable entries, newest first, that is cut by time (API reference, section 15).
+    Log {
+        /// Path of the log: `/v1/audit-logs`.
+        path: String,
+        /// Largest page that it gives.
+        page_size: u32,
+    },
+    /// By lists below each record of another entity, for the records that changed.
+    PerParent {
+        /// The other entity; its table tells which records changed.
+        parent: EntityName,
+        /// The lists; `{id}` in a path stands for the parent's id.
+        lists: Vec<ListSource>,
+        /// Largest page that the lists give.
+        page_size: u32,
+        /// What it means that a record is no longer in the lists of its parent.
+        absent: Absent,
+    },
+    /// As elements of the records of another entity: all rows of a record that changed are replaced together.
+    Elements {
+        /// The other entity.
+        parent: EntityName,
+        /// Where the elements stand.
+        of: ElementsOf,
+        /// What an element is.
+        shape: ElementShape,
+    },
+    /// By the descriptions of custom attributes, one request a resource (API reference, section 14): a row an attribute.
+    Metadata {
+        /// Path; `{resource}` stands for the resource.
+        path: String,
+    },
+}
+
+impl Access {
+    /// Whether the search API is asked, for which a role of its own is needed.
+    #[must_use]
+    pub const fn searches(&self) -> bool {
+        matches!(self, Self::Search { .. } | Self::Klasses { .. })
+    }
+
+    /// The entity whose records these belong to.
+    #[must_use]
+    pub const fn parent(&self) -> Option<&EntityName> {
+        match self {
+            Self::PerParent { parent, .. } | Self::Elements { parent, .. } => Some(parent),
+            Self::Search { .. }
+            | Self::Klasses { .. }
+            | Self::Lists { .. }
+            | Self::Log { .. }
+            | Self::Metadata { .. } => None,
+        }
+    }
+
+    /// Whether every read is whole, so that there is no window to cut.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        matches!(self, Self::Lists { .. } | Self::Metadata { .. })
+    }
+}
+
+/// Where the records are that search no longer covers: those untouched for two years (API reference, section 1, fact 2).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum History {
+    /// In the archive search, under the same context.
+    Archive,
+    /// Only in a page list.
+    List {
+        /// Path of the list.
+        path: String,
+        /// Largest page that the list gives.
+        page_size: u32,
+    },
+}
+
+/// One page list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListSource {
+    /// Path of the list: `/v1/users`.
+    pub path: String,
+    /// Fixed query parameters: `deleted=true`.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// Attributes that a record of this list has although it does not say so: `timerVersion: v1`.
+    #[serde(default)]
+    pub implies: BTreeMap<String, String>,
+}
+
+/// What the `included` resources of a list are to its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Included {
+    /// Parts of the record to which they are related, in either direction.
+    Related,
+}
+
+/// Reading records one by one, where the list of all is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ById {
+    /// Path of one record: `/v1/slas/{id}`.
+    pub path: String,
+    /// Fixed query parameters.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// The entity whose table names the ids.
+    pub entity: EntityName,
+    /// The column that holds them.
+    pub column: String,
+}
+
+/// What it means that a record is no longer in the lists of its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Absent {
+    /// Nothing: records stay.
+    Kept,
+    /// It was deleted.
+    Deleted,
+}
+
+/// Where the elements of a record stand.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ElementsOf {
+    /// In the array of this attribute; a single object counts as an array of one.
+    #[serde(deserialize_with = "super::file::path")]
+    Attribute(AttributePath),
+    /// In the `data` of this relationship.
+    Relationship(String),
+    /// Among the resources that the list included for the record.
+    Included,
+}
+
+/// What an element is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ElementShape {
+    /// An object of attributes. A bare value is taken for an object with only this attribute.
+    Attributes {
+        /// The attribute that a bare value stands for.
+        bare: String,
+    },
+    /// A resource, or the `{type, id}` of one.
+    Resource,
+    /// A set of conditions `{and: […], or: […]}` whose elements are `{<field>: {operator, value}}`; each becomes the
+    /// attributes `field`, `operator` and `value`.
+    Criteria,
+}
