@@ -68,6 +68,9 @@ pub enum Access {
         of: ElementsOf,
         /// What an element is.
         shape: ElementShape,
+        /// The column of the parent that is given to its elements as [`Given::ParentId`](super::Given); by default its key.
+        #[serde(default)]
+        parent_key: Option<String>,
     },
     /// By the descriptions of custom attributes, one request a resource (API reference, section 14): a row an attribute.
     Metadata {
