@@ -19,6 +19,8 @@ use super::search::Content;
 pub struct Page {
     /// The resources of `data`; one for an answer that is about one resource.
     pub records: Vec<Record>,
+    /// The resources of `included`, as received: what belongs to the records, where the list brings it along.
+    pub included: Vec<Bytes>,
     /// Whether the service has more.
     pub next: Next,
     /// `meta.total`, which some lists and searches tell: a hint unless asked to be exact.
@@ -34,6 +36,8 @@ pub struct Page {
 pub enum Next {
     /// There is none: the stated end.
     End,
+    /// Nothing at all: some lists link to nothing but themselves (outbound accounts).
+    Unstated,
     /// It is at this link. Not yet checked: the client does that when it is sent.
     More(String),
 }
@@ -99,6 +103,9 @@ pub enum BadPage {
     /// An item of `data` is not an object.
     #[error("data[{0}] is not an object")]
     NotARecord(usize),
+    /// `included` is neither a resource nor a list of them.
+    #[error("the answer's `included` is neither a resource nor a list of them")]
+    Included,
     /// `links.next` is neither null nor a text.
     #[error("`links.next` is neither null nor a text")]
     Next,
@@ -123,7 +130,7 @@ impl Page {
     /// [`BadPage`], each of which is worth another try.
     pub fn parse(body: &Bytes, content: Content, server_time: Option<DateTime<Utc>>) -> Result<Self, BadPage> {
         let text = str::from_utf8(body).map_err(|_| BadPage::Encoding)?;
-        let Envelope { data, links, meta } = Envelope::read(text)?;
+        let Envelope { data, included, links, meta } = Envelope::read(text)?;
         let [timed_out, total] = inner(meta, ["timed_out", "total"]);
         if value(timed_out) == Some(true) {
             return Err(BadPage::TimedOut);
@@ -139,14 +146,21 @@ impl Page {
                 .ok_or(BadPage::NotARecord(index))
             })
             .collect::<Result<_, _>>()?;
+        let included = match included {
+            // Some endpoints send one object in place of an array (API reference, section 5.2).
+            Some(raw) if !is_null(Some(raw)) => resources(Some(raw)).map_err(|_| BadPage::Included)?,
+            _ => Vec::new(),
+        };
+        let included = included.into_iter().map(|raw| body.slice_ref(raw.get().as_bytes())).collect();
         let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
-        Ok(Self { records, next: Next::read(links)?, total: value(total), server_time, bytes })
+        Ok(Self { records, included, next: Next::read(links)?, total: value(total), server_time, bytes })
     }
 }
 
 /// The parts of an answer.
 struct Envelope<'a> {
     data: Result<Vec<&'a RawValue>, BadPage>,
+    included: Option<&'a RawValue>,
     links: Option<&'a RawValue>,
     meta: Option<&'a RawValue>,
 }
@@ -157,6 +171,8 @@ struct List<'a> {
     #[serde(borrow)]
     data: Vec<&'a RawValue>,
     #[serde(borrow)]
+    included: Option<&'a RawValue>,
+    #[serde(borrow)]
     links: Option<&'a RawValue>,
     #[serde(borrow)]
     meta: Option<&'a RawValue>,
@@ -165,20 +181,29 @@ struct List<'a> {
 impl<'a> Envelope<'a> {
     /// Cuts an answer, a list in one pass over its megabytes and anything else with more patience.
     fn read(text: &'a str) -> Result<Self, BadPage> {
-        if let Ok(List { data, links, meta }) = serde_json::from_str(text) {
-            return Ok(Self { data: Ok(data), links, meta });
+        if let Ok(List { data, included, links, meta }) = serde_json::from_str(text) {
+            return Ok(Self { data: Ok(data), included, links, meta });
         }
-        let [data, links, meta] = members(text, ["data", "links", "meta"])?;
-        Ok(Self { data: resources(data), links, meta })
+        let [data, included, links, meta] = members(text, ["data", "included", "links", "meta"])?;
+        Ok(Self { data: resources(data), included, links, meta })
     }
 }
 
 impl Next {
+    /// Whether nothing says that there is more.
+    #[must_use]
+    pub const fn is_end(&self) -> bool {
+        !matches!(self, Self::More(_))
+    }
+
     fn read(links: Option<&RawValue>) -> Result<Self, BadPage> {
         if is_null(links) {
-            return Ok(Self::End);
+            return Ok(Self::Unstated);
         }
         let [next] = links.and_then(|links| members(links.get(), ["next"]).ok()).ok_or(BadPage::Next)?;
+        if next.is_none() {
+            return Ok(Self::Unstated);
+        }
         if is_null(next) {
             return Ok(Self::End);
         }
@@ -264,6 +289,7 @@ mod tests {
         assert_eq!(first.updated_at.unwrap().to_rfc3339(), "2026-10-21T14:05:40.118+00:00");
         assert_eq!(first.created_at.unwrap().to_rfc3339(), "2026-10-21T12:02:11+00:00");
         assert_eq!((first.rev, first.deleted), (Some(6), true));
+        assert_eq!(page.included, [&br#"{"type": "x"}"#[..]]);
         assert_eq!(&second.json[..], br#"{"type": "tag", "id": "a2" , "attributes":{"updatedAt":null} }"#);
         assert_eq!((second.updated_at, second.rev, second.deleted), (None, None, false));
     }
@@ -278,7 +304,7 @@ mod tests {
     #[test]
     fn one_resource_is_a_page_of_one_record() {
         let page = parse(r#"{"data": {"type": "user", "id": "a1", "attributes": {}}}"#).unwrap();
-        assert_eq!((page.records.len(), &page.next), (1, &Next::End));
+        assert_eq!((page.records.len(), &page.next), (1, &Next::Unstated));
     }
 
     #[test]
@@ -296,7 +322,7 @@ mod tests {
     fn an_empty_list_with_a_stated_end_is_an_empty_page() {
         for body in [r#"{"data": []}"#, r#"{"data": [], "links": null}"#, r#"{"data": [], "links": {"next": null}}"#] {
             let page = parse(body).unwrap();
-            assert_eq!((page.records.len(), page.next), (0, Next::End), "{body}");
+            assert!(page.records.is_empty() && page.next.is_end(), "{body}");
         }
     }
 

@@ -6,13 +6,15 @@
 //! A record that only changed meanwhile was not missed, and one that changed after the window is the next
 //! run's: on a busy list there is always one, and no number of passes would bring an end.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::aside::{Aside, parts};
 use super::walk::{Read, WalkError};
-use crate::api::{List, Next, Page, Pages, Path, Record, RecordId, Request, Slice};
+use crate::api::{List, Next, Page, Pages, Path, Record, Request, Slice};
 use crate::catalog::ListSource;
 use crate::window::Window;
 
@@ -24,12 +26,20 @@ const MOST_STALE_PAGES: u32 = 5;
 /// A walk over lists.
 #[derive(Debug)]
 pub struct ListWalk {
-    lists: Vec<List>,
+    lists: Vec<Source>,
+    page_size: u32,
     window: Window,
     scope: Scope,
     at: Position,
-    /// When each record was updated, as last seen, by the 128-bit fingerprint of its id: ids may be long.
+    /// When each record was updated, as last seen, by a 128-bit fingerprint: ids may be long.
     seen: HashMap<u128, Option<DateTime<Utc>>>,
+}
+
+/// A list, and what it says of its records by being the one that holds them.
+#[derive(Debug)]
+struct Source {
+    list: List,
+    implies: Arc<BTreeMap<String, String>>,
 }
 
 /// Which records of the lists are given.
@@ -51,6 +61,15 @@ struct Position {
     stale_pages: u32,
 }
 
+/// How a list goes on.
+enum Rest {
+    End,
+    /// As the answer says.
+    Stated(Request),
+    /// The answer does not say: a page beyond the end may be empty, or repeat another one.
+    Attempt(Request),
+}
+
 /// What a page adds to the pages before it.
 struct Fresh {
     /// Those that are wanted and were not given in this version.
@@ -67,43 +86,85 @@ impl Position {
 
 impl ListWalk {
     pub(super) fn new(lists: &[ListSource], page_size: u32, window: Window, scope: Scope) -> Result<Self, WalkError> {
-        let lists: Result<Vec<_>, WalkError> = lists
-            .iter()
-            .map(|list| {
-                let query = list.query.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-                Ok(List { path: Path::parse(&list.path)?, query, slice: Slice::Page { page: 1, size: page_size } })
-            })
-            .collect();
-        Ok(Self { lists: lists?, window, scope, at: Position::start_of(0), seen: HashMap::new() })
+        Self::over(lists, &[], page_size, window, scope)
+    }
+
+    /// The lists of one record, whose id stands in their paths.
+    pub(super) fn below(lists: &[ListSource], page_size: u32, id: &str, window: Window) -> Result<Self, WalkError> {
+        Self::over(lists, &[("id", id)], page_size, window, Scope::Whole)
+    }
+
+    fn over(
+        lists: &[ListSource],
+        values: &[(&str, &str)],
+        page_size: u32,
+        window: Window,
+        scope: Scope,
+    ) -> Result<Self, WalkError> {
+        let source = |list: &ListSource| {
+            let query = list.query.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+            let slice = Slice::Page { page: 1, size: page_size };
+            let path = Path::expand(&list.path, values)?;
+            Ok::<_, WalkError>(Source { list: List { path, query, slice }, implies: Arc::new(list.implies.clone()) })
+        };
+        let lists = lists.iter().map(source).collect::<Result<_, _>>()?;
+        Ok(Self { lists, page_size, window, scope, at: Position::start_of(0), seen: HashMap::new() })
     }
 
     pub(super) async fn next(&mut self, pages: &dyn Pages) -> Result<Option<Read>, WalkError> {
-        let Some(list) = self.lists.get(self.at.list) else { return Ok(None) };
-        let request = self.at.next.take().unwrap_or_else(|| Request::List(list.clone()));
-        let page = pages.page(&request).await?;
-        let (next, empty) = (page.next.clone(), page.records.is_empty());
+        let Some(source) = self.lists.get(self.at.list) else { return Ok(None) };
+        let implies = Arc::clone(&source.implies);
+        let request = self.at.next.take().unwrap_or_else(|| Request::List(source.list.clone()));
+        let mut page = pages.page(&request).await?;
+        let (next, count) = (self.stated(&page), page.records.len());
+        let included = std::mem::take(&mut page.included);
         let Fresh { records, unseen } = self.fresh(page);
-        self.advance(next, unseen == 0, empty)?;
+        self.advance(next, unseen == 0, count == 0)?;
         let reached = if self.at.list == self.lists.len() { self.window.until() } else { self.window.from() };
-        Ok(Some(Read { records, reached }))
+        let mut read = Read::new(records, reached);
+        if !included.is_empty() || !implies.is_empty() {
+            let aside = |parts| Aside { implies: Arc::clone(&implies), included: parts };
+            read.asides = parts(&read.records, &included).into_iter().map(aside).collect();
+        }
+        Ok(Some(read))
     }
 
-    fn advance(&mut self, next: Next, stale: bool, empty: bool) -> Result<(), WalkError> {
-        match next {
-            Next::More(link) => {
+    /// What the page says of the rest. Where it says nothing, a full page is followed by the next one, until one
+    /// is not full or holds nothing new.
+    fn stated(&self, page: &Page) -> Rest {
+        match &page.next {
+            Next::End => Rest::End,
+            Next::More(link) => Rest::Stated(Request::Follow(link.clone())),
+            Next::Unstated if page.records.len() < self.page_size as usize => Rest::End,
+            Next::Unstated => {
+                let Some(source) = self.lists.get(self.at.list) else { return Rest::End };
+                let slice = Slice::Page { page: self.at.page + 1, size: self.page_size };
+                Rest::Attempt(Request::List(List { slice, ..source.list.clone() }))
+            }
+        }
+    }
+
+    fn advance(&mut self, next: Rest, stale: bool, empty: bool) -> Result<(), WalkError> {
+        let request = match next {
+            Rest::Stated(request) => Some(request),
+            Rest::Attempt(request) if !stale || self.at.pass > 1 => Some(request),
+            Rest::Attempt(_) | Rest::End => None,
+        };
+        match request {
+            Some(request) => {
                 self.at.stale_pages = if (stale && self.at.pass == 1) || empty { self.at.stale_pages + 1 } else { 0 };
                 if self.at.stale_pages >= MOST_STALE_PAGES {
                     return Err(self.no_end());
                 }
                 self.at.page += 1;
-                self.at.next = Some(Request::Follow(link));
+                self.at.next = Some(request);
             }
-            Next::End if self.at.page == 1 || (self.at.pass > 1 && self.at.found_in_pass == 0) => {
+            None if self.at.page == 1 || (self.at.pass > 1 && self.at.found_in_pass == 0) => {
                 self.at = Position::start_of(self.at.list + 1);
                 self.seen.clear();
             }
-            Next::End if self.at.pass == MOST_PASSES => return Err(self.no_end()),
-            Next::End => {
+            None if self.at.pass == MOST_PASSES => return Err(self.no_end()),
+            None => {
                 self.at = Position { pass: self.at.pass + 1, ..Position::start_of(self.at.list) };
             }
         }
@@ -115,12 +176,12 @@ impl ListWalk {
         for record in page.records {
             let inside = record.updated_at.is_none_or(|updated_at| self.window.contains(updated_at));
             let wanted = inside || self.scope == Scope::Whole;
-            let before = record.id.as_ref().map(|id| self.seen.insert(fingerprint(id), record.updated_at));
-            if before.is_some_and(|before| before.is_none()) {
+            let before = self.seen.insert(fingerprint(&record), record.updated_at);
+            if before.is_none() {
                 unseen += 1;
                 self.at.found_in_pass += u64::from(wanted);
             }
-            if wanted && before.flatten() != Some(record.updated_at) {
+            if wanted && before != Some(record.updated_at) {
                 records.push(record);
             }
         }
@@ -128,15 +189,19 @@ impl ListWalk {
     }
 
     fn no_end(&self) -> WalkError {
-        let place = self.lists.get(self.at.list).map_or_else(String::new, |list| list.path.to_string());
+        let place = self.lists.get(self.at.list).map_or_else(String::new, |source| source.list.path.to_string());
         WalkError::NoEnd { place, window: self.window }
     }
 }
 
-fn fingerprint(id: &RecordId) -> u128 {
+/// A record is recognised by its id; one without, by all that it says.
+fn fingerprint(record: &Record) -> u128 {
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();
-        (salt, id).hash(&mut hasher);
+        match &record.id {
+            Some(id) => (salt, id).hash(&mut hasher),
+            None => (salt, &record.json).hash(&mut hasher),
+        }
         hasher.finish()
     };
     u128::from(half(0)) << 64 | u128::from(half(1))
@@ -151,7 +216,7 @@ mod tests {
     use futures::future::BoxFuture;
 
     use super::*;
-    use crate::api::ApiError;
+    use crate::api::{ApiError, RecordId};
     use crate::window::from_millis;
 
     /// A list of 100 a page, from which a record before the present page is deleted after some requests.
@@ -199,7 +264,14 @@ mod tests {
             if self.deletes_after.contains(&requests) {
                 ids.remove(0);
             }
-            Box::pin(std::future::ready(Ok(Page { records, next, total: None, server_time: None, bytes: 0 })))
+            Box::pin(std::future::ready(Ok(Page {
+                records,
+                included: Vec::new(),
+                next,
+                total: None,
+                server_time: None,
+                bytes: 0,
+            })))
         }
     }
 

@@ -3,11 +3,14 @@
 //! The rule: a walk gives every record of its window at least once, or ends in an error that names
 //! the window. It never skips and never takes an answer that does not state its end for the end.
 
+mod aside;
 mod list;
+mod log;
 mod plan;
 mod search;
 mod tie;
 mod walk;
 
+pub use aside::Aside;
 pub use plan::{Known, LookBack, Place, Plan, Present, Progress, Step, plan, run_window};
 pub use walk::{Read, Walk, WalkError, count};

@@ -12,9 +12,7 @@ use chrono::{DateTime, Utc};
 
 use super::tie::Tie;
 use super::walk::{Read, WalkError};
-use crate::api::{
-    Content, Criterion, Deleted, Index, Next, Operator, Page, Pages, Record, RecordId, Request, Search, Total,
-};
+use crate::api::{Content, Criterion, Deleted, Index, Operator, Page, Pages, Record, RecordId, Request, Search, Total};
 use crate::window::{Precision, Window};
 
 /// The largest page that search gives (API reference, section 8).
@@ -136,13 +134,13 @@ impl SearchWalk {
                 State::Tied(tie) => {
                     let anchor = tie.window().from();
                     if let Some(records) = tie.next(pages, &self.subject, &mut self.given).await? {
-                        return Ok(Some(Read { records, reached: self.reached(anchor) }));
+                        return Ok(Some(Read::new(records, self.reached(anchor))));
                     }
                     let (anchor, precision) = (tie.window().until(), tie.precision());
                     self.precision = precision;
                     self.go_on(anchor);
                     if matches!(self.state, State::Ended) {
-                        return Ok(Some(Read { records: Vec::new(), reached: self.window.until() }));
+                        return Ok(Some(Read::new(Vec::new(), self.window.until())));
                     }
                 }
             }
@@ -151,9 +149,9 @@ impl SearchWalk {
 
     /// Takes a page that was asked for from `anchor` on, and decides where to go on.
     fn take(&mut self, anchor: DateTime<Utc>, page: Page) -> Result<Read, WalkError> {
-        if page.next == Next::End {
+        if page.next.is_end() {
             self.state = State::Ended;
-            return Ok(Read { records: self.given.fresh(page.records), reached: self.window.until() });
+            return Ok(Read::new(self.given.fresh(page.records), self.window.until()));
         }
         if page.records.is_empty() {
             return Err(WalkError::NoEnd { place: self.subject.context.clone(), window: self.window });
@@ -168,7 +166,7 @@ impl SearchWalk {
         // What was asked for is a little more than the window, so that a page that is not the last may complete it.
         let complete = matches!(self.state, State::Ended);
         let reached = if complete { self.window.until() } else { self.reached(last.max(anchor)) };
-        Ok(Read { records, reached })
+        Ok(Read::new(records, reached))
     }
 
     /// The instant up to which a sorted page that is not the last is complete.

@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use proptest::prelude::*;
 
 use super::*;
+use crate::api::Next;
 use crate::api::{ApiError, Operand};
 use crate::clock::Entropy;
 use crate::window::from_millis;
@@ -105,6 +106,7 @@ impl Index {
         let ends = page * size >= total && !self.habits.links_never_end;
         Page {
             records,
+            included: Vec::new(),
             next: if ends { Next::End } else { Next::More("/v1/customers/search?page=2".to_owned()) },
             total: self.habits.tells_total.then_some(total as u64),
             server_time: None,

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::search::{Given, PAGE_SIZE, Subject};
 use super::walk::WalkError;
-use crate::api::{Criterion, Next, Operand, Operator, Page, Pages, Record, RecordId};
+use crate::api::{Criterion, Operand, Operator, Page, Pages, Record, RecordId};
 use crate::window::{Precision, Window};
 
 /// Most records that one query gives, as far as is known (API reference, section 9.5).
@@ -82,7 +82,7 @@ impl Tie {
         let total = page.total;
         match part.passes.clone() {
             Some(passes) => self.go_on(part, passes, &page)?,
-            None if page.next == Next::End => {}
+            None if page.next.is_end() => {}
             None => match part.cut(subject, self.precision, &page.records) {
                 Some(parts) => self.parts.extend(parts),
                 None if total.is_some_and(|total| total > CEILING) => return Err(self.unreadable(total)),
@@ -98,7 +98,7 @@ impl Tie {
     /// A group of one millisecond that is empty although a page was full of it: the index knows seconds only.
     fn is_finer_than_the_index(&self, part: &Part, page: &Page) -> bool {
         let whole = part.created_from.is_none() && part.created_until.is_none() && part.parents.is_none();
-        self.precision == Precision::Millisecond && whole && page.records.is_empty() && page.next == Next::End
+        self.precision == Precision::Millisecond && whole && page.records.is_empty() && page.next.is_end()
     }
 
     /// Takes a page of a part that is read repeatedly, and puts the part back unless it is complete.
@@ -110,7 +110,7 @@ impl Tie {
         let steady = passes.total.is_some() && passes.total == page.total;
         passes.ids.extend(page.records.iter().filter_map(|record| record.id.clone()));
         let counted = u64::try_from(passes.ids.len()).unwrap_or(u64::MAX);
-        let at_end = page.next == Next::End || page.records.is_empty();
+        let at_end = page.next.is_end() || page.records.is_empty();
         if at_end && steady && passes.total == Some(counted) {
             return Ok(());
         }

@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
+use super::aside::Aside;
 use super::list::{ListWalk, Scope};
+use super::log::LogWalk;
 use super::plan::{Place, Step};
 use super::search::{PAGE_SIZE, SearchWalk, Subject};
 use crate::api::{ApiError, Index, InvalidPath, Pages, Record};
@@ -15,8 +17,16 @@ use crate::window::Window;
 pub struct Read {
     /// New records, in no particular order. A record may come again when it changed meanwhile.
     pub records: Vec<Record>,
+    /// What the way to each of these records tells of it; empty where it tells nothing of any.
+    pub asides: Vec<Aside>,
     /// Every record of the window that was updated before this instant has been given.
     pub reached: DateTime<Utc>,
+}
+
+impl Read {
+    pub(super) const fn new(records: Vec<Record>, reached: DateTime<Utc>) -> Self {
+        Self { records, asides: Vec::new(), reached }
+    }
 }
 
 /// A walk that cannot be complete.
@@ -87,6 +97,8 @@ pub enum Walk {
     Search(SearchWalk),
     /// By page lists.
     List(ListWalk),
+    /// By a log of immutable entries.
+    Log(LogWalk),
 }
 
 /// How many records a step has, where the source counts them, and how many requests reading it takes at least.
@@ -133,15 +145,20 @@ impl Walk {
             (Access::Lists { lists, page_size, .. }, _) => {
                 Self::List(ListWalk::new(lists, *page_size, step.window, Scope::Whole)?)
             }
+            (Access::Log { path, page_size }, _) => Self::Log(LogWalk::new(path, *page_size, step.window)?),
             (
-                Access::Klasses { .. }
-                | Access::Log { .. }
-                | Access::PerParent { .. }
-                | Access::Elements { .. }
-                | Access::Metadata { .. },
+                Access::Klasses { .. } | Access::PerParent { .. } | Access::Elements { .. } | Access::Metadata { .. },
                 _,
             ) => return Err(WalkError::Unresolved),
         })
+    }
+
+    /// Begins to read what `lists` hold of one record: its id stands for `{id}` in their paths.
+    ///
+    /// # Errors
+    /// A path that is none, an id that cannot be part of one.
+    pub fn below(lists: &[ListSource], page_size: u32, id: &str, window: Window) -> Result<Self, WalkError> {
+        Ok(Self::List(ListWalk::below(lists, page_size, id, window)?))
     }
 
     /// Reads on; `None` after the stated end.
@@ -152,6 +169,7 @@ impl Walk {
         match self {
             Self::Search(walk) => walk.next(pages).await,
             Self::List(walk) => walk.next(pages).await,
+            Self::Log(walk) => walk.next(pages).await,
         }
     }
 }

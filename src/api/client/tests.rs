@@ -242,7 +242,7 @@ async fn an_answer_may_be_compressed() {
     let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", BODY.len());
     let (page, _) = ask(vec![Reply::Bytes([head.as_bytes(), &BODY].concat())]).await;
     let page = page.unwrap();
-    assert_eq!((page.records.len(), page.next, page.bytes), (0, Next::End, 12));
+    assert_eq!((page.records.len(), page.next, page.bytes), (0, Next::Unstated, 12));
 }
 
 #[tokio::test]

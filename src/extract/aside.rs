@@ -1,0 +1,85 @@
+//! What the way to a record tells of it, beside the record itself.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::api::Record;
+
+/// What the way to a record tells of it.
+#[derive(Debug, Clone)]
+pub struct Aside {
+    /// Attributes that it has by being in this list, unless it says otherwise.
+    pub implies: Arc<BTreeMap<String, String>>,
+    /// Resources that the answer brought along for it, as received.
+    pub included: Vec<Bytes>,
+}
+
+/// The included resources by the record that they belong to: one list a record.
+///
+/// Which end names the other is not the same everywhere: an SLA lists its versions, a holiday names its schedule
+/// (API reference, section 5.2). What names no record of the page is given to the first, rather than lost.
+pub(super) fn parts(records: &[Record], included: &[Bytes]) -> Vec<Vec<Bytes>> {
+    let mut parts = vec![Vec::new(); records.len()];
+    if included.is_empty() {
+        return parts;
+    }
+    let named: Vec<HashSet<String>> = records.iter().map(|record| related(&record.json).1).collect();
+    for resource in included {
+        let (id, names) = related(resource);
+        let is_part = |at: usize| {
+            let own = records.get(at).and_then(|record| record.id.as_ref());
+            let names_it = id.as_ref().is_some_and(|id| named.get(at).is_some_and(|named| named.contains(id)));
+            names_it || own.is_some_and(|own| names.contains(own.as_str()))
+        };
+        let at = (0..records.len()).find(|at| is_part(*at)).unwrap_or(0);
+        if let Some(part) = parts.get_mut(at) {
+            part.push(resource.clone());
+        }
+    }
+    parts
+}
+
+/// The id of a resource, and the ids that its relationships name. Text that is no resource names nothing.
+fn related(json: &Bytes) -> (Option<String>, HashSet<String>) {
+    let resource: Value = serde_json::from_slice(json).unwrap_or_default();
+    let id = |value: &Value| value.get("id").and_then(Value::as_str).map(str::to_owned);
+    let relationships = resource.get("relationships").and_then(Value::as_object);
+    let data = relationships.into_iter().flat_map(|all| all.values()).filter_map(|one| one.get("data"));
+    let named = data.flat_map(|data| match data {
+        Value::Array(several) => several.iter().filter_map(id).collect::<Vec<_>>(),
+        one => id(one).into_iter().collect(),
+    });
+    (id(&resource), named.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::RecordId;
+
+    #[test]
+    fn parts_are_found_whichever_end_names_the_other() {
+        let record = |id: &str, json: &'static str| Record {
+            id: Some(RecordId::new(id)),
+            updated_at: None,
+            created_at: None,
+            rev: None,
+            deleted: false,
+            json: Bytes::from_static(json.as_bytes()),
+        };
+        let records = [
+            record("s1", r#"{"id": "s1", "relationships": {"versions": {"data": [{"type": "v", "id": "v1"}]}}}"#),
+            record("s2", r#"{"id": "s2"}"#),
+        ];
+        let included = [
+            Bytes::from_static(br#"{"id": "v1"}"#),
+            Bytes::from_static(br#"{"id": "v2", "relationships": {"sla": {"data": {"type": "sla", "id": "s2"}}}}"#),
+            Bytes::from_static(br#"{"id": "v3"}"#),
+        ];
+        let parts = parts(&records, &included);
+        assert_eq!(parts, [vec![included[0].clone(), included[2].clone()], vec![included[1].clone()]]);
+    }
+}
