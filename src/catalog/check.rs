@@ -92,6 +92,11 @@ fn access(entity: &Entity) -> Option<String> {
 pub(super) fn related(entities: &BTreeMap<EntityName, Entity>) -> Result<(), CatalogError> {
     for entity in entities.values() {
         let refuse = |problem: String| Err(CatalogError::new(&format!("{}.yaml", entity.name), problem));
+        if let Access::Lists { otherwise: Some(by_id), .. } = &entity.access
+            && !holds_ids(entities.get(&by_id.entity), &by_id.column)
+        {
+            return refuse(format!("access: {} has no text column {}", by_id.entity, by_id.column));
+        }
         let Some(name) = entity.access.parent() else { continue };
         let Some(parent) = entities.get(name) else {
             return refuse(format!("access: the parent {name} is unknown"));
@@ -108,8 +113,17 @@ pub(super) fn related(entities: &BTreeMap<EntityName, Entity>) -> Result<(), Cat
         if matches!(entity.access, Access::Elements { of: ElementsOf::Included, .. }) && !has_included {
             return refuse(format!("access: {name} is not read with `included`"));
         }
+        if let Access::Elements { parent_key: Some(column), .. } = &entity.access
+            && !holds_ids(Some(parent), column)
+        {
+            return refuse(format!("access: {name} has no text column {column}"));
+        }
     }
     Ok(())
+}
+
+fn holds_ids(entity: Option<&Entity>, column: &str) -> bool {
+    entity.and_then(|entity| entity.column(column)).is_some_and(|column| column.kind == ColumnType::String)
 }
 
 /// No attribute may be both a column and the parent of one: its value could stand in two places.
@@ -136,6 +150,7 @@ fn nested(file: &str, entity: &Entity) -> Result<(), CatalogError> {
 mod tests {
     use crate::catalog::Catalog;
 
+    const SEARCH: &str = "{search: {context: thing, history: archive}}";
     const GOOD: &str = r"
 entity: things
 type: thing
@@ -177,6 +192,19 @@ sources: [invented]
             (swap("one: user", "one: user, column: Box_Name"), "differs only in case"),
             (swap("box.name:", "box: {type: json, sensitivity: none}\n  box.name:"), "box is a column already"),
             (swap("{type: string, sensitivity: none}", "{type: string}"), "sensitivity"),
+            (
+                swap(SEARCH, "{per_parent: {parent: boxes, lists: [{path: '/v1/{id}'}], page_size: 9, absent: kept}}"),
+                "unknown",
+            ),
+            (swap(SEARCH, "{elements: {parent: things, of: included, shape: resource}}"), "its own parent"),
+            (
+                swap(
+                    SEARCH,
+                    "{lists: {lists: [{path: /v1/x}], page_size: 9, otherwise: {path: '/v1/x/{id}', entity: things, column: box}}}",
+                ),
+                "no text column box",
+            ),
+            (swap(SEARCH, "{lists: {lists: [], page_size: 9}}"), "at least one list"),
         ] {
             let error = Catalog::from_files([("things.yaml", text.as_str())]).unwrap_err().to_string();
             assert!(error.starts_with("schemas/things.yaml: ") && error.contains(told), "{error}");

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray, UInt64Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::compute::take_record_batch;
+use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
 use futures::TryStreamExt;
 
@@ -86,13 +87,39 @@ fn joined(parts: &[KeyRange]) -> Vec<Range<u64>> {
     ranges
 }
 
-/// The key columns of a batch; each is text in every table.
-struct Keys<'a>(Vec<&'a StringArray>);
+/// The key columns of a batch, ordered as the rows of a table are: texts by their bytes, numbers by their value.
+struct Keys<'a>(Vec<KeyColumn<'a>>);
+
+/// A key column; the first one is text in every table.
+enum KeyColumn<'a> {
+    Text(&'a StringArray),
+    Number(&'a Int64Array),
+}
+
+/// A value of a key column.
+#[derive(PartialEq, PartialOrd)]
+enum KeyPart<'a> {
+    Text(&'a str),
+    Number(i64),
+}
+
+impl<'a> KeyColumn<'a> {
+    fn of(column: &'a ArrayRef) -> Option<Self> {
+        let text = column.as_string_opt::<i32>().map(Self::Text);
+        text.or_else(|| column.as_primitive_opt::<Int64Type>().map(Self::Number))
+    }
+
+    fn part(&self, row: usize) -> KeyPart<'a> {
+        match self {
+            Self::Text(column) => KeyPart::Text(column.value(row)),
+            Self::Number(column) => KeyPart::Number(column.value(row)),
+        }
+    }
+}
 
 impl<'a> Keys<'a> {
     fn of(batch: &'a RecordBatch, key: &[String]) -> Self {
-        let columns = key.iter().filter_map(|name| batch.column_by_name(name)?.as_string_opt::<i32>());
-        Self(columns.collect())
+        Self(key.iter().filter_map(|name| KeyColumn::of(batch.column_by_name(name)?)).collect())
     }
 
     fn row(&self, row: usize) -> impl PartialOrd + '_ {
@@ -101,7 +128,7 @@ impl<'a> Keys<'a> {
 
     /// Whether a range of a file can hold any of these sorted keys, judged by the first key column.
     fn touch(&self, range: &KeyRange) -> bool {
-        let Some(column) = self.0.first() else { return true };
+        let Some(KeyColumn::Text(column)) = self.0.first() else { return true };
         let Some(min) = range.min.as_deref() else { return true };
         let at = partition(column, |key| key < min);
         at < column.len() && range.max.as_deref().is_none_or(|max| column.value(at) <= max)
@@ -123,8 +150,8 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    fn parts(&self) -> impl Iterator<Item = &str> {
-        self.keys.0.iter().map(|column| column.value(self.row))
+    fn parts(&self) -> impl Iterator<Item = KeyPart<'_>> {
+        self.keys.0.iter().map(|column| column.part(self.row))
     }
 }
 
@@ -142,7 +169,20 @@ impl PartialOrd for Row<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+
+    #[test]
+    fn keys_of_texts_and_numbers_ascend_as_the_rows_do() {
+        let columns: [(&str, ArrayRef); 2] = [
+            ("parent_id", Arc::new(StringArray::from(vec!["a", "a", "a", "b"]))),
+            ("position", Arc::new(Int64Array::from(vec![-1, 9, 10, 0]))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let keys = Keys::of(&batch, &["parent_id".to_owned(), "position".to_owned()]);
+        assert!((0..3).all(|row| keys.row(row) < keys.row(row + 1)));
+    }
 
     #[test]
     fn rows_next_to_each_other_are_read_as_one_range() {

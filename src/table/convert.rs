@@ -72,7 +72,8 @@ pub struct Converted {
     pub batch: RecordBatch,
     /// What was odd.
     pub problems: Problems,
-    /// The numbers, from 0, of the records that are in no batch, because a part of their key is missing or no text.
+    /// The numbers, from 0, of the records that are in no batch, because a part of their key is missing or has
+    /// another type than its column.
     pub without_key: Vec<usize>,
 }
 

@@ -2,8 +2,9 @@
 
 use super::convert::UnknownAttributes;
 use super::extra::Extra;
+use super::given::{DELETED, DELETED_AT, GIVEN, IMPLIED};
 use super::json::{self, Member};
-use super::plan::{ATTRIBUTES, Node, Plan, Target};
+use super::plan::{ATTRIBUTES, Claim, Node, Plan, Target};
 use super::problems::{Mismatch, Problems};
 
 /// The attribute below which an organisation's own attributes live (API reference, section 14).
@@ -15,9 +16,17 @@ pub(super) struct Parts<'a> {
     /// By slot of the [`Plan`].
     pub(super) slots: Vec<Option<Member<'a>>>,
     pub(super) id: Option<Member<'a>>,
+    pub(super) parent: Parent<'a>,
     pub(super) extra: Extra<'a>,
     /// Path of the first attribute without a column, where that is an error.
     pub(super) unknown: Option<String>,
+}
+
+/// What the record that an element belongs to says of being deleted; JSON texts.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Parent<'a> {
+    pub(super) deleted: Option<&'a str>,
+    pub(super) deleted_at: Option<&'a str>,
 }
 
 /// Takes records apart by a plan.
@@ -35,11 +44,13 @@ impl Gatherer<'_> {
     /// Text that is no JSON object.
     pub(super) fn gather<'a>(self, record: &'a str, problems: &mut Problems) -> serde_json::Result<Parts<'a>> {
         let mut parts = Parts { slots: vec![None; self.plan.slots], ..Parts::default() };
+        let mut given = None;
         json::members(record, |member| {
             let Some(found) = json::kind(member.value) else { return Ok(()) };
             let is_object = member.value.starts_with('{');
             match member.name().as_deref() {
-                Some("id") => parts.id = Some(member),
+                Some("id") if self.plan.id == Claim::Column => parts.id = Some(member),
+                Some(GIVEN) => given = Some(member.value).filter(|_| is_object),
                 Some("attributes") if is_object => {
                     return self.attributes(ATTRIBUTES, member.value, &mut parts, problems);
                 }
@@ -54,7 +65,41 @@ impl Gatherer<'_> {
             }
             Ok(())
         })?;
+        if let Some(given) = given {
+            self.given(given, &mut parts)?;
+        }
         Ok(parts)
+    }
+
+    /// Takes what is given to the record: of its attributes those that the record does not tell.
+    fn given<'a>(self, object: &'a str, parts: &mut Parts<'a>) -> serde_json::Result<()> {
+        json::members(object, |member| {
+            match member.name().as_deref() {
+                Some(IMPLIED) if member.value.starts_with('{') => return self.implied(member.value, parts),
+                Some(DELETED) => parts.parent.deleted = Some(member.value),
+                Some(DELETED_AT) => parts.parent.deleted_at = Some(member.value),
+                Some(name) => {
+                    if let Some(place) = self.plan.given(name).and_then(|slot| parts.slots.get_mut(slot)) {
+                        *place = Some(member);
+                    }
+                }
+                None => {}
+            }
+            Ok(())
+        })
+    }
+
+    fn implied<'a>(self, object: &'a str, parts: &mut Parts<'a>) -> serde_json::Result<()> {
+        json::members(object, |member| {
+            let target = member.name().and_then(|name| self.plan.member(ATTRIBUTES, &name));
+            if let Some(Target::Value(slot)) = target
+                && let Some(place) = parts.slots.get_mut(slot)
+                && place.is_none_or(|told| json::kind(told.value).is_none())
+            {
+                *place = Some(member);
+            }
+            Ok(())
+        })
     }
 
     fn attributes<'a>(

@@ -55,7 +55,7 @@ pub enum MergePolicy {
 /// What identifies a row, and which of two copies of it is the newer one; all by column name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowOrder {
-    /// The columns of the primary key, all text.
+    /// The columns of the primary key: texts, whole numbers; the first is a text.
     pub key: Vec<String>,
     /// The revision number, which the source raises with each stored change (API reference, section 5.3).
     pub rev: Option<String>,

@@ -3,10 +3,10 @@
 //! The rule: a column has at most one *slot*, the place where its JSON text waits until the record
 //! is read to its end. A key that is repeated fills the same slot again, so the last one wins.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::schema::TableSchema;
-use crate::catalog::{Relation, Source, SystemColumn};
+use super::schema::{RowKind, TableSchema};
+use crate::catalog::{Given, Relation, Source, SystemColumn};
 
 /// Position of a waiting JSON text.
 pub(super) type Slot = usize;
@@ -22,6 +22,9 @@ pub(super) const ATTRIBUTES: Node = 0;
 pub(super) struct Plan {
     objects: Vec<Object>,
     relationships: HashMap<String, Slot>,
+    given: BTreeMap<Given, Slot>,
+    /// What becomes of the resource's own id.
+    pub(super) id: Claim,
     pub(super) fills: Vec<Fill>,
     pub(super) slots: usize,
     pub(super) deleted: SystemInput,
@@ -54,7 +57,17 @@ pub(super) enum Fill {
     One { slot: Slot, resource_type: String },
     Many { slot: Slot, resource_type: String },
     Data { slot: Slot },
+    Given { slot: Slot },
     System(SystemColumn),
+}
+
+/// Whether a column holds a part of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// It does.
+    Column,
+    /// None does: the part is left over.
+    None,
 }
 
 /// An attribute that a system column reads.
@@ -64,6 +77,9 @@ pub(super) enum SystemInput {
     Shared(Slot),
     /// Only the system column reads it.
     Sole(Slot),
+    /// No other column reads it, and the system column does not tell it apart from what the parent says: it is left
+    /// over in any case.
+    Mixed(Slot),
     /// The attribute is an object with columns below it.
     None,
 }
@@ -71,7 +87,7 @@ pub(super) enum SystemInput {
 impl SystemInput {
     pub(super) const fn slot(self) -> Option<Slot> {
         match self {
-            Self::Shared(slot) | Self::Sole(slot) => Some(slot),
+            Self::Shared(slot) | Self::Sole(slot) | Self::Mixed(slot) => Some(slot),
             Self::None => None,
         }
     }
@@ -83,6 +99,8 @@ impl Plan {
         let mut plan = Self {
             objects: vec![root],
             relationships: HashMap::new(),
+            given: BTreeMap::new(),
+            id: Claim::None,
             fills: Vec::new(),
             slots: 0,
             deleted: SystemInput::None,
@@ -92,8 +110,8 @@ impl Plan {
             let fill = plan.fill(&column.source);
             plan.fills.push(fill);
         }
-        plan.deleted = plan.system_input("deleted");
-        plan.deleted_at = plan.system_input("deletedAt");
+        plan.deleted = plan.system_input("deleted", schema.row_kind());
+        plan.deleted_at = plan.system_input("deletedAt", schema.row_kind());
         plan
     }
 
@@ -107,6 +125,11 @@ impl Plan {
         self.relationships.get(name).copied()
     }
 
+    /// The slot of what is given under that name.
+    pub(super) fn given(&self, name: &str) -> Option<Slot> {
+        self.given.iter().find(|(given, _)| given.name() == name).map(|(_, slot)| *slot)
+    }
+
     pub(super) fn object(&self, node: Node) -> Option<&Object> {
         self.objects.get(node)
     }
@@ -118,7 +141,10 @@ impl Plan {
 
     fn fill(&mut self, source: &Source) -> Fill {
         match source {
-            Source::Id => Fill::Id,
+            Source::Id => {
+                self.id = Claim::Column;
+                Fill::Id
+            }
             Source::Attribute(path) => {
                 let (node, slot) = self.attribute(&path.0);
                 Fill::Attribute { slot, node }
@@ -132,9 +158,19 @@ impl Plan {
                     Relation::Data => Fill::Data { slot },
                 }
             }
-            Source::Given(_) => Fill::Data { slot: self.next_slot() },
+            Source::Given(given) => Fill::Given { slot: self.given_slot(*given) },
             Source::System(column) => Fill::System(*column),
         }
+    }
+
+    /// The slot of a given value, which may fill several columns.
+    fn given_slot(&mut self, given: Given) -> Slot {
+        if let Some(slot) = self.given.get(&given) {
+            return *slot;
+        }
+        let slot = self.next_slot();
+        self.given.insert(given, slot);
+        slot
     }
 
     fn attribute(&mut self, path: &[String]) -> (Node, Slot) {
@@ -164,11 +200,17 @@ impl Plan {
         node
     }
 
-    fn system_input(&mut self, attribute: &str) -> SystemInput {
+    fn system_input(&mut self, attribute: &str, kind: RowKind) -> SystemInput {
         match self.member(ATTRIBUTES, attribute) {
             Some(Target::Value(slot)) => SystemInput::Shared(slot),
             Some(Target::Object(_)) => SystemInput::None,
-            None => SystemInput::Sole(self.attribute(&[attribute.to_owned()]).1),
+            None => {
+                let slot = self.attribute(&[attribute.to_owned()]).1;
+                match kind {
+                    RowKind::Record => SystemInput::Sole(slot),
+                    RowKind::Element => SystemInput::Mixed(slot),
+                }
+            }
         }
     }
 

@@ -83,7 +83,7 @@ pub struct Misfit {
 pub struct Problems {
     /// Values that stand in `_extra` because they did not fit their column, with their number.
     pub misfits: BTreeMap<Misfit, u64>,
-    /// Records that are in no batch because their key is missing or no text.
+    /// Records that are in no batch because a part of their key is missing or has another type than its column.
     pub without_key: u64,
 }
 

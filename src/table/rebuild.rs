@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use super::extra::{CLASHING, RECORD, RELATIONSHIPS};
-use super::schema::TableSchema;
+use super::schema::{RowKind, TableSchema};
 use crate::catalog::{Column, ColumnType, Relation, Source, SystemColumn};
 
 /// A row that is no record of this table.
@@ -51,7 +51,10 @@ pub fn rebuild(schema: &TableSchema, batch: &RecordBatch, row: usize) -> Result<
             Source::Relationship { name, relation } => {
                 relationships.insert(name.clone(), json!({ "data": data(relation, value) }));
             }
+            // Neither is what the record said of itself.
             Source::Given(_) => {}
+            Source::System(SystemColumn::Deleted | SystemColumn::DeletedAt)
+                if schema.row_kind() == RowKind::Element => {}
             Source::System(SystemColumn::Extra) => extra = object(value),
             // A column of the attribute's own says more than these, and is filled in any case.
             Source::System(SystemColumn::Deleted) if value == Value::Bool(true) => {

@@ -6,7 +6,7 @@ use super::json::{self, Member};
 use super::plan::{ATTRIBUTES, Fill, Node, Plan, Slot, SystemInput};
 use super::problems::{Mismatch, Problems};
 use super::schema::TableSchema;
-use crate::catalog::SystemColumn;
+use crate::catalog::{ColumnType, SystemColumn};
 
 /// A record that was taken apart.
 pub(super) struct Row<'p, 'a> {
@@ -27,23 +27,28 @@ enum Place {
     Record,
     Attribute(Node),
     Relationship,
+    /// What is given is not of the record.
+    Outside,
 }
 
 impl<'a> Row<'_, 'a> {
-    /// Whether every column of the primary key has a text.
+    /// Whether every column of the primary key has a value: a text, unless it holds numbers.
     pub(super) fn has_key(&self) -> bool {
         let key = &self.schema.order().key;
         let columns = self.schema.columns().iter().zip(&self.plan.fills);
-        columns.filter(|(column, _)| key.contains(&column.name)).all(|(_, fill)| {
+        columns.filter(|(column, _)| key.contains(&column.name)).all(|(column, fill)| {
             let value = match fill {
                 Fill::Id => self.parts.id.map(|id| id.value),
-                Fill::Attribute { slot, .. } => self.slot(*slot).map(|member| member.value),
+                Fill::Attribute { slot, .. } | Fill::Given { slot } => self.slot(*slot).map(|member| member.value),
                 Fill::One { slot, resource_type } => {
                     self.slot(*slot).and_then(|data| json::identifier(data.value, resource_type).ok())
                 }
                 Fill::Many { .. } | Fill::Data { .. } | Fill::System(_) => None,
             };
-            value.is_some_and(|json| json::text(json).is_ok_and(|text| !text.is_empty()))
+            value.is_some_and(|json| match column.kind {
+                ColumnType::Integer => json::integer(json).is_ok(),
+                _ => json::text(json).is_ok_and(|text| !text.is_empty()),
+            })
         })
     }
 
@@ -59,6 +64,7 @@ impl<'a> Row<'_, 'a> {
                 Place::Record => self.parts.extra.record.push(left.member),
                 Place::Attribute(node) => self.parts.extra.attributes.push((node, left.member)),
                 Place::Relationship => self.parts.extra.relationships.push(left.member),
+                Place::Outside => {}
             }
         }
         let extra = self.parts.extra.text(self.plan);
@@ -76,6 +82,10 @@ impl<'a> Row<'_, 'a> {
             Fill::Attribute { slot, node } => {
                 let member = self.slot(*slot);
                 (Place::Attribute(*node), member, builder.append(member.map(|member| member.value)))
+            }
+            Fill::Given { slot } => {
+                let given = self.slot(*slot);
+                (Place::Outside, given, builder.append(given.map(|member| member.value)))
             }
             Fill::Data { slot } => {
                 let data = self.slot(*slot);
@@ -108,18 +118,24 @@ impl<'a> Row<'_, 'a> {
 
     /// Appends to `_deleted`, which is never null so that nobody forgets the third case in a query.
     fn deleted_cell(&self, builder: &mut ColumnBuilder) -> Option<Leftover<'a>> {
-        let outcome = builder.append(Some(if self.is_deleted() { "true" } else { "false" }));
-        let member = self.sole(self.plan.deleted)?;
-        let mismatch = Some(outcome.and(json::boolean(member.value)).err()?);
-        Some(Leftover { place: Place::Attribute(ATTRIBUTES), member, mismatch })
+        let deleted = self.is_deleted() || self.is_parent_deleted();
+        let outcome = builder.append(Some(if deleted { "true" } else { "false" }));
+        let member = self.told_to_system(self.plan.deleted)?;
+        let outcome = outcome.and(json::boolean(member.value));
+        if outcome.is_ok() && matches!(self.plan.deleted, SystemInput::Sole(_)) {
+            return None;
+        }
+        Some(Leftover { place: Place::Attribute(ATTRIBUTES), member, mismatch: outcome.err() })
     }
 
     /// Appends to `_deleted_at`. A restored record may still tell when it was deleted: then that is left over.
     fn deleted_at_cell(&self, builder: &mut ColumnBuilder) -> Option<Leftover<'a>> {
-        let told = self.plan.deleted_at.slot().and_then(|slot| self.slot(slot)).filter(|_| self.is_deleted());
-        let outcome = builder.append(told.map(|member| member.value));
-        let member = self.sole(self.plan.deleted_at)?;
-        if told.is_some() && outcome.is_ok() {
+        let told = self.plan.deleted_at.slot().and_then(|slot| self.slot(slot)).map(|member| member.value);
+        let own = told.filter(|value| self.is_deleted() && json::kind(value).is_some());
+        let parents = self.parts.parent.deleted_at.filter(|_| self.is_parent_deleted());
+        let outcome = builder.append(own.or(parents));
+        let member = self.told_to_system(self.plan.deleted_at)?;
+        if own.is_some() && outcome.is_ok() && matches!(self.plan.deleted_at, SystemInput::Sole(_)) {
             return None;
         }
         Some(Leftover { place: Place::Attribute(ATTRIBUTES), member, mismatch: outcome.err() })
@@ -129,9 +145,13 @@ impl<'a> Row<'_, 'a> {
         self.plan.deleted.slot().and_then(|slot| self.slot(slot)).is_some_and(|member| member.value == "true")
     }
 
-    /// The value that only a system column reads, unless it is null.
-    fn sole(&self, input: SystemInput) -> Option<Member<'a>> {
-        let SystemInput::Sole(slot) = input else { return None };
+    fn is_parent_deleted(&self) -> bool {
+        self.parts.parent.deleted == Some("true")
+    }
+
+    /// The value that no column but a system column reads, unless it is null.
+    fn told_to_system(&self, input: SystemInput) -> Option<Member<'a>> {
+        let (SystemInput::Sole(slot) | SystemInput::Mixed(slot)) = input else { return None };
         self.slot(slot).filter(|member| json::kind(member.value).is_some())
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 
 use super::order::RowOrder;
-use crate::catalog::{Column, ColumnType, Entity, EntityName, Source};
+use crate::catalog::{Access, Column, ColumnType, Entity, EntityName, Source};
 
 /// Key of the field metadata that tells the attribute's dotted path, or the relationship's name.
 pub const ATTRIBUTE_METADATA: &str = "kustlake.attribute";
@@ -25,6 +25,16 @@ struct Parts {
     columns: Vec<Column>,
     arrow: SchemaRef,
     order: RowOrder,
+    row_kind: RowKind,
+}
+
+/// What a row of a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowKind {
+    /// A record of its own.
+    Record,
+    /// A part of a record, with which it changes and is deleted.
+    Element,
 }
 
 impl TableSchema {
@@ -32,10 +42,19 @@ impl TableSchema {
     #[must_use]
     pub fn new(entity: &Entity) -> Self {
         let fields: Vec<_> = entity.columns.iter().map(field).collect();
+        let row_kind = match entity.access {
+            Access::Elements { .. } => RowKind::Element,
+            _ => RowKind::Record,
+        };
+        let newer_by = |attribute, kind| match row_kind {
+            RowKind::Record => column_of(entity, attribute, kind),
+            // An element is as new as its record, whatever it says of itself.
+            RowKind::Element => None,
+        };
         let order = RowOrder {
             key: entity.key.clone(),
-            rev: column_of(entity, "rev", ColumnType::Integer),
-            updated_at: column_of(entity, "updatedAt", ColumnType::Timestamp),
+            rev: newer_by("rev", ColumnType::Integer),
+            updated_at: newer_by("updatedAt", ColumnType::Timestamp),
         };
         Self(Arc::new(Parts {
             entity: entity.name.clone(),
@@ -43,6 +62,7 @@ impl TableSchema {
             columns: entity.columns.clone(),
             arrow: Arc::new(Schema::new(fields)),
             order,
+            row_kind,
         }))
     }
 
@@ -62,6 +82,10 @@ impl TableSchema {
     #[must_use]
     pub fn order(&self) -> &RowOrder {
         &self.0.order
+    }
+
+    pub(super) fn row_kind(&self) -> RowKind {
+        self.0.row_kind
     }
 
     pub(super) fn resource_type(&self) -> &str {

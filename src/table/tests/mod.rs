@@ -1,6 +1,7 @@
 //! What the tests of this module share.
 
 mod conversion;
+mod given;
 mod merging;
 mod round_trip;
 pub(super) mod rows;
@@ -18,8 +19,10 @@ type: thing
 about: Invented things with every kind of column.
 modes: [update]
 key: [id]
+cursor: updated_at
 access: {search: {context: thing, history: archive}}
 roles: []
+deletes: invented
 attributes:
   name: {type: string, sensitivity: personal}
   count: {type: integer, sensitivity: none}
