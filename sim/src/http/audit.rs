@@ -1,10 +1,11 @@
 //! `GET /v1/audit-logs` (API reference, section 15): newest first, with a cursor of ids that leads back in time.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::api::Call;
 use super::listing::{Next, elsewhere};
 use super::reply::Reply;
+use crate::context::Context;
 use crate::render;
 use crate::search::Refusal;
 use crate::switches::{AuditBounds, AuditEnd, Switches};
@@ -31,7 +32,7 @@ impl Filter {
                 .as_ref()
                 .is_none_or(|id| entry.object_id(world).is_some_and(|object| object.bytes() == id.as_bytes()));
         let user = |id: &String| {
-            let user = entry.user(world).map(|user| world.store(crate::context::Context::User).id(user));
+            let user = entry.user(world).map(|user| world.store(Context::User).id(user));
             user.is_some_and(|user| user.bytes() == id.as_bytes())
         };
         (wanted || self.also.contains(&entry.object))
@@ -63,6 +64,15 @@ struct Cursor {
 impl Cursor {
     fn holds(&self, entry: &Entry) -> bool {
         self.before.is_none_or(|before| entry.place < before) && self.after.is_none_or(|after| entry.place > after)
+    }
+
+    /// The page of the entries that it holds, and whether older ones follow it. `after` alone gives the entries next
+    /// to that one, `before` or none the newest.
+    fn cut<'a>(&self, held: &'a [Entry]) -> (&'a [Entry], bool) {
+        let forward = self.before.is_none() && self.after.is_some();
+        let from = if forward { held.len().saturating_sub(self.count) } else { 0 };
+        let until = from.saturating_add(self.count).min(held.len());
+        (held.get(from..until).unwrap_or_default(), until < held.len())
     }
 }
 
@@ -121,34 +131,30 @@ impl Call<'_> {
 
     fn audit_page(&self, filter: &Filter, cursor: &Cursor) -> Reply {
         let world = self.shared.world();
-        let all: Vec<Entry> =
+        let mut held: Vec<Entry> =
             shown(&world, &self.switches, self.now).filter(|entry| filter.keeps(&world, entry)).collect();
-        let mut reached: Vec<&Entry> = all.iter().filter(|entry| cursor.holds(entry)).collect();
-        let (total, left) = (all.len(), reached.len());
-        if cursor.before.is_none() && cursor.after.is_some() {
-            reached.drain(..left.saturating_sub(cursor.count));
-        }
-        reached.truncate(cursor.count);
-        let more = reached.last().is_some_and(|oldest| all.last().is_some_and(|last| oldest.place > last.place))
-            && cursor.after.is_none_or(|_| left > cursor.count);
-        let links = self.audit_links(&reached, more);
-        let meta = json!({"count": reached.len(), "total": total, "cursorCount": left});
+        let total = held.len();
+        held.retain(|entry| cursor.holds(entry));
+        let left = held.len();
+        let (page, more) = cursor.cut(&held);
+        let links = self.audit_links(page, more);
+        let meta = json!({"count": page.len(), "total": total, "cursorCount": left});
         let mut out = format!("{{\"meta\":{meta},\"links\":{links},\"data\":[").into_bytes();
-        out.reserve(reached.len() * 1_200);
-        for entry in &reached {
+        out.reserve(page.len() * 1_200);
+        for entry in page {
             render::audit(&mut out, &world, entry, self.switches.unset);
         }
         out.extend_from_slice(b"]}");
-        Reply::page(out, reached.len())
+        Reply::page(out, page.len())
     }
 
-    fn audit_links(&self, page: &[&Entry], more: bool) -> serde_json::Value {
-        let kept = self.params.without(&["before", "after"]);
-        let link = |cursor: &str, entry: &Entry| {
+    fn audit_links(&self, page: &[Entry], more: bool) -> Value {
+        let link = |cursor: &str, dropped: &[&str], entry: &Entry| {
+            let kept = self.params.without(dropped);
             let separator = if kept.is_empty() { "?" } else { "&" };
             format!("{}{kept}{separator}{cursor}={}", self.path, entry.id())
         };
-        let older = page.last().map(|oldest| link("before", oldest));
+        let older = page.last().map(|oldest| link("before", &["before"], oldest));
         let more = more || (self.switches.audit_end == AuditEnd::EmptyPage && older.is_some());
         let next = match Next::of(self.switches.next_links, more) {
             Next::None => None,
@@ -157,7 +163,7 @@ impl Call<'_> {
         };
         json!({
             "self": format!("{}{}", self.path, self.params.without(&[])),
-            "prev": page.first().map(|newest| link("after", newest)),
+            "prev": page.first().map(|newest| link("after", &["before", "after"], newest)),
             "next": next,
         })
     }

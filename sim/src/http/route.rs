@@ -104,8 +104,8 @@ impl Route {
         match self {
             Self::List(context) | Self::ById(context, _) | Self::Children { child: context, .. } => Some(*context),
             Self::Merge(_) => Some(Context::Customer),
-            Self::Offspring(kind, _) => Some(kind.parent()),
             Self::Search(_)
+            | Self::Offspring(..)
             | Self::AuditLogs
             | Self::CurrentUser
             | Self::CurrentToken

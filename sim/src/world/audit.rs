@@ -238,7 +238,21 @@ struct Event {
     source: u32,
 }
 
+impl Event {
+    const fn of(object: ObjectType, verb: Verb, at: i64) -> Self {
+        Self { object, verb, created: at, logged: at, ord: ORPHAN, customer: ORPHAN, source: ORPHAN }
+    }
+
+    const fn of_merge(source: u32, target: u32, at: i64) -> Self {
+        Self { ord: target, customer: target, source, ..Self::of(ObjectType::Customer, Verb::Merge, at) }
+    }
+}
+
 impl World {
+    fn is_merged(&self, customer: u32) -> bool {
+        self.merges.iter().any(|merge| merge.source == customer)
+    }
+
     fn customer_of(&self, context: Context, ord: u32) -> u32 {
         let parent = |context, ord| self.store(context).version(ord).map_or(ORPHAN, |record: Record| record.parent);
         match context {
@@ -253,27 +267,34 @@ impl World {
     pub(super) fn log(&mut self, context: Context, ord: u32, verb: Verb, now: i64) {
         if let Some(object) = ObjectType::of(context) {
             let customer = self.customer_of(context, ord);
-            let event = Event { object, verb, created: now, logged: now, ord, customer, source: ORPHAN };
-            self.audit.push(self.seed, event);
+            self.audit.push(self.seed, Event { ord, customer, ..Event::of(object, verb, now) });
         }
     }
 
     /// Tells the log of a merge: its object is the customer that stays.
     pub(super) fn log_merge(&mut self, source: u32, target: u32, now: i64) {
-        let (object, verb) = (ObjectType::Customer, Verb::Merge);
-        let event = Event { object, verb, created: now, logged: now, ord: target, customer: target, source };
-        self.audit.push(self.seed, event);
+        self.audit.push(self.seed, Event::of_merge(source, target, now));
     }
 
     /// Fills the log of a new world.
     pub(super) fn found_audit(&mut self, spec: &WorldSpec, now: i64) {
+        if spec.audit_logs == 0 {
+            return;
+        }
         let (start, end) = spec.span(now);
         let from = start.max(end - 365 * DAY);
-        let mut events = self.deletions(from, crate::rng::index(spec.audit_logs.into()) / 20);
+        let mut events = self.founding_merges(from);
+        events.extend(self.deletions(from, crate::rng::index(spec.audit_logs.into()) / 20));
         let rest = spec.audit_logs.saturating_sub(u32::try_from(events.len()).unwrap_or(u32::MAX));
         events.extend((0..rest).map(|number| self.routine(number, rest, from, end)));
         events.sort_by_key(|event| event.logged);
         events.into_iter().for_each(|event| self.audit.push(spec.seed, event));
+    }
+
+    /// Every merge since an instant: nothing else leads to them but asking for each customer's.
+    fn founding_merges(&self, from: i64) -> Vec<Event> {
+        let recent = self.merges.iter().filter(|merge| merge.at > from);
+        recent.map(|merge| Event::of_merge(merge.source, merge.target, merge.at)).collect()
     }
 
     /// Soft deletes since an instant, at most so many of a kind.
@@ -284,14 +305,11 @@ impl World {
                 continue;
             };
             let deleted = self.store(context).existing().filter_map(|(ord, record)| Some((ord, record.deleted_at()?)));
-            events.extend(deleted.filter(|(_, at)| *at > from).take(most).map(|(ord, at)| Event {
-                object,
-                verb: Verb::Delete,
-                created: at,
-                logged: at,
-                ord,
-                customer: self.customer_of(context, ord),
-                source: ORPHAN,
+            let deleted =
+                deleted.filter(|(ord, at)| *at > from && !(context == Context::Customer && self.is_merged(*ord)));
+            events.extend(deleted.take(most).map(|(ord, at)| {
+                let customer = self.customer_of(context, ord);
+                Event { ord, customer, ..Event::of(object, Verb::Delete, at) }
             }));
         }
         events
@@ -313,15 +331,7 @@ impl World {
             _ => Verb::Update,
         };
         let expired = created + object.kept(verb) <= end;
-        let rule = Event {
-            object: ObjectType::BusinessRule,
-            verb: Verb::Update,
-            created,
-            logged,
-            ord: ORPHAN,
-            customer: ORPHAN,
-            source: ORPHAN,
-        };
+        let rule = Event { created, ..Event::of(ObjectType::BusinessRule, Verb::Update, logged) };
         match object.context() {
             _ if expired => rule,
             None => Event { object, verb, ..rule },

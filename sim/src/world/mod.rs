@@ -97,7 +97,7 @@ impl World {
             messages_of: Children::default(),
             notes_of: Children::default(),
             raws: Vec::new(),
-            merges: Vec::new(),
+            merges: founding.merges,
             late_times: HashMap::new(),
             audit: AuditLog::default(),
         };

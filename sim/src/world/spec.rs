@@ -20,7 +20,8 @@ pub struct WorldSpec {
     pub notes: u32,
     /// Number of users.
     pub users: u32,
-    /// Number of founding entries of the audit log, over the last twelve months.
+    /// Number of founding entries of the audit log, over the last twelve months; more only when there were more
+    /// merges.
     pub audit_logs: u32,
     /// The first creation, in milliseconds since the epoch; default: three years before `end`.
     pub start: Option<i64>,

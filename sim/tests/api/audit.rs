@@ -42,6 +42,9 @@ fn after_leads_to_the_entries_that_came_next() {
     let page = |query: String| ids(&records(&sim.get(&format!("/v1/audit-logs?{query}")).json()));
     assert_eq!(page(format!("count=5&after={}", all[20])), all[15..20]);
     assert_eq!(page(format!("count=50&after={}&before={}", all[20], all[10])), all[11..20]);
+    let between = format!("/v1/audit-logs?count=2&after={}&before={}", all[20], all[10]);
+    assert_eq!(ids(&sim.follow(&between)), all[11..20], "links keep the other bound");
+    assert!(page(format!("after={}", all[0])).is_empty());
     for bad in ["count=0", "count=1001", "before=x", "filter[objectId]=x", "filter[objectType]=moon", "filter[start]=x"]
     {
         assert_eq!(sim.get(&format!("/v1/audit-logs?{bad}")).status, 400, "{bad}");
