@@ -1,14 +1,21 @@
 //! What a test does to a running simulator; the library handle and the control over HTTP both come here.
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use crate::context::Context;
 use crate::error::SimError;
+use crate::http::audit::shown;
 use crate::http::auth::TokenSpec;
 use crate::render::{self, Style};
 use crate::shared::Shared;
-use crate::world::Mutation;
 use crate::world::store::View;
+use crate::world::{Mutation, Offspring};
+
+/// Own output; the tests see to it that it is JSON.
+fn parse(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_default()
+}
 
 impl Shared {
     pub(crate) fn mutate(&self, change: Mutation) -> Result<Vec<String>, SimError> {
@@ -52,6 +59,41 @@ impl Shared {
         let mut tokens = self.tokens();
         tokens.retain(|other| other.token != token.token);
         tokens.push(token);
+    }
+
+    /// Adds handling times to live conversations; tells which.
+    pub(crate) fn add_times(&self, count: u32, seed: u64) -> Vec<String> {
+        let now = self.clock.now();
+        let stamp = self.switches().time_stamp;
+        self.world_mut().add_times(count, seed, stamp, now)
+    }
+
+    /// Everything of a kind under every parent that exists, with the parent's id.
+    pub(crate) fn offspring(&self, kind: Offspring) -> Vec<(String, Value)> {
+        let switches = self.switches();
+        let world = self.world();
+        let store = world.store(kind.parent());
+        let mut all = Vec::new();
+        for (ord, _) in store.existing() {
+            let id = store.id(ord).to_string();
+            for resource in render::offspring(&world, kind, ord, &switches).unwrap_or_default() {
+                all.push((id.clone(), parse(&resource.body)));
+            }
+        }
+        all
+    }
+
+    /// The entries of the audit log that can be read now, newest first.
+    pub(crate) fn audit_log(&self) -> Vec<Value> {
+        let (switches, now) = (self.switches(), self.clock.now());
+        let world = self.world();
+        shown(&world, &switches, now)
+            .map(|entry| {
+                let mut out = Vec::new();
+                render::audit(&mut out, &world, &entry, switches.unset);
+                parse(&out)
+            })
+            .collect()
     }
 
     /// Every record of the primary store as it is served by id, one a line.

@@ -15,7 +15,7 @@ use crate::http::serve;
 use crate::shared::Shared;
 use crate::stats::Stats;
 use crate::switches::Switches;
-use crate::world::{Mutation, TruthRow, World, WorldSpec};
+use crate::world::{Mutation, Offspring, TruthRow, World, WorldSpec};
 
 /// Starts simulators.
 #[derive(Debug)]
@@ -136,6 +136,12 @@ impl SimHandle {
         self.shared.insert_raw(context, lines)
     }
 
+    /// Adds a handling time to `count` live conversations, at the present; returns the ids of the conversations.
+    /// Whether that moves them is a switch ([`Switches::time_stamp`]).
+    pub fn add_times(&self, count: u32, seed: u64) -> Vec<String> {
+        self.shared.add_times(count, seed)
+    }
+
     /// Adds a key, or replaces the one with the same token.
     pub fn add_token(&self, token: TokenSpec) {
         self.shared.add_token(token);
@@ -156,6 +162,19 @@ impl SimHandle {
     #[must_use]
     pub fn truth(&self, context: Context) -> Vec<TruthRow> {
         self.shared.world().truth(context)
+    }
+
+    /// Everything of a kind under every parent that is not deleted for good, as it is served now: pairs of the
+    /// parent's id and the resource.
+    #[must_use]
+    pub fn offspring(&self, kind: Offspring) -> Vec<(String, Value)> {
+        self.shared.offspring(kind)
+    }
+
+    /// The audit log as it can be read now, newest first: what is published and has not expired.
+    #[must_use]
+    pub fn audit_log(&self) -> Vec<Value> {
+        self.shared.audit_log()
     }
 
     /// Every record of the primary store as it is served by id: NDJSON.

@@ -39,7 +39,8 @@ pub use self::render::Unset;
 pub use self::search::Precision;
 pub use self::stats::{RequestLog, Stats};
 pub use self::switches::{
-    ArchiveCovers, Every, Limiting, Mover, NextLinks, PastAnswer, Pod, ResetHeader, ResetUnit, RetryAfter, SearchRoles,
-    SecondSortKey, Switches, TieOrder, Total, UserList, Visibility,
+    ArchiveCovers, AuditBounds, AuditEnd, DeletedParent, Every, Limiting, MergeList, MergeObject, Mover, NextLinks,
+    PastAnswer, Pod, ResetHeader, ResetUnit, RetryAfter, SearchRoles, SecondSortKey, Switches, TieOrder, TimeIds,
+    TimeStamp, Total, UserList, Visibility,
 };
-pub use self::world::{DeleteStamp, Mutation, Op, TruthRow, WorldSpec};
+pub use self::world::{DeleteStamp, Mutation, Offspring, Op, TruthRow, WorldSpec};

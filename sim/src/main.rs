@@ -32,6 +32,9 @@ struct Cli {
     /// Number of users
     #[arg(long)]
     users: Option<u32>,
+    /// Number of founding entries of the audit log
+    #[arg(long)]
+    audit_logs: Option<u32>,
     /// Switches to change, as a JSON object
     #[arg(long, default_value = "{}")]
     switches: String,
@@ -52,6 +55,7 @@ impl Cli {
             conversations: self.conversations.unwrap_or(scaled.conversations),
             notes: self.notes.unwrap_or(scaled.notes),
             users: self.users.unwrap_or(scaled.users),
+            audit_logs: self.audit_logs.unwrap_or(scaled.audit_logs),
             ..scaled
         }
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::http::route::{DirectoryList, Route};
 use crate::switches::SearchRoles;
+use crate::world::Offspring;
 
 /// An API key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,10 +29,14 @@ impl Default for TokenSpec {
 }
 
 /// The roles that the default key has.
-const ALL_ROLES: [&str; 10] = [
+const ALL_ROLES: [&str; 14] = [
+    "org.permission.attachment.read",
+    "org.permission.audit_logs.read",
     "org.permission.conversation.read",
     "org.permission.customer.read",
     "org.permission.customer_merge.read",
+    "org.permission.draft.read",
+    "org.permission.event.read",
     "org.permission.klass.read",
     "org.permission.message.read",
     "org.permission.note.read",
@@ -103,6 +108,21 @@ const fn directory_roles(list: DirectoryList) -> &'static [&'static str] {
     }
 }
 
+const AUDIT_ROLES: [&str; 3] =
+    ["org.permission.audit_logs.read", "org.user.audit_logs.read", "org.admin.audit_logs.read"];
+
+const fn offspring_roles(kind: Offspring) -> &'static [&'static str] {
+    match kind {
+        Offspring::Events => &["org.permission.event.read", "org.user.event.read"],
+        Offspring::Forwards | Offspring::Drafts => &["org.permission.draft.read", "org.user.draft.read"],
+        Offspring::TimesV1 | Offspring::TimesV2 => record_roles(Context::Conversation),
+        Offspring::Attachments => &["org.permission.attachment.read", "org.user.attachment.read"],
+        Offspring::Merges => {
+            &["org.permission.customer_merge.read", "org.user.customer.read", "org.admin.customer.merge.read"]
+        }
+    }
+}
+
 impl TokenSpec {
     /// Any one of the roles is enough; an empty list asks for none.
     fn has_any(&self, roles: &[&str]) -> bool {
@@ -115,11 +135,8 @@ impl TokenSpec {
             Route::Search(_) => self.has_any(&SEARCH_ROLES),
             Route::List(context) | Route::ById(context, _) => self.has_any(record_roles(*context)),
             Route::Children { child, .. } => self.has_any(record_roles(*child)),
-            Route::Merges(_) => self.has_any(&[
-                "org.permission.customer_merge.read",
-                "org.user.customer.read",
-                "org.admin.customer.merge.read",
-            ]),
+            Route::Offspring(kind, _) => self.has_any(offspring_roles(*kind)),
+            Route::AuditLogs => self.has_any(&AUDIT_ROLES),
             Route::Merge(_) => {
                 self.has_any(&["org.permission.customer_merge.create", "org.permission.customer_merge.read"])
             }

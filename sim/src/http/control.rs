@@ -4,8 +4,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::body::SimBody;
@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::error::SimError;
 use crate::shared::Shared;
 use crate::timestamp;
+use crate::world::Offspring;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +48,14 @@ struct Tie {
     context: Context,
     count: u32,
     at: Instant,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MoreTimes {
+    count: u32,
+    #[serde(default)]
+    seed: u64,
 }
 
 #[derive(Deserialize)]
@@ -113,6 +122,15 @@ fn control(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<
             shared.merge(&pair.source, &pair.target)?;
             json!({})
         }
+        ("POST", ["times"]) => {
+            let more: MoreTimes = read(body)?;
+            json!({"ids": shared.add_times(more.count, more.seed)})
+        }
+        ("GET", ["offspring", name]) => {
+            let kind = Offspring::named(name).ok_or_else(|| SimError::control("unknown kind of offspring"))?;
+            return Ok(lines(&shared.offspring(kind)));
+        }
+        ("GET", ["audit-logs"]) => return Ok(lines(&shared.audit_log())),
         ("POST", ["raw", name]) => json!({"ids": shared.insert_raw(context(name)?, body)?}),
         ("POST", ["tokens"]) => {
             shared.add_token(read(body)?);
@@ -125,13 +143,17 @@ fn control(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<
         }
         ("GET", ["truth", name]) => {
             let rows = shared.world().truth(context(name)?);
-            let lines = rows.iter().map(|row| json!(row).to_string() + "\n").collect::<String>();
-            return Ok(Reply::one(lines.into_bytes()));
+            return Ok(lines(&rows));
         }
         ("GET", ["records", name]) => return Ok(Reply::one(shared.records(context(name)?))),
         _ => return Ok(Reply::not_found()),
     };
     Ok(Reply::one(value.to_string().into_bytes()))
+}
+
+fn lines(values: &[impl Serialize]) -> Reply {
+    let lines = values.iter().map(|value| json!(value).to_string() + "\n").collect::<String>();
+    Reply::one(lines.into_bytes())
 }
 
 fn clock(shared: &Shared) -> Value {

@@ -1,4 +1,4 @@
-//! The small lists, the merges of customers, and what a key may ask about itself.
+//! The small lists, and what a key may ask about itself.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::route::DirectoryList;
 use crate::context::Context;
 use crate::render::Writer;
 use crate::timestamp;
-use crate::world::{Directory, Merge, Named, World};
+use crate::world::{Directory, Named, World};
 
 impl DirectoryList {
     const fn type_name(self) -> &'static str {
@@ -77,27 +77,6 @@ impl DirectoryList {
     }
 }
 
-fn render_merge(writer: &mut Writer<'_>, world: &World, number: u32, merge: &Merge) {
-    let customers = world.store(Context::Customer);
-    let id = merge.id(number);
-    writer.open_bare();
-    writer.text("type", "customer_merge");
-    writer.id("id", &id);
-    writer.open("attributes");
-    writer.text("status", "completed");
-    writer.time("createdAt", merge.at);
-    writer.time("updatedAt", merge.at);
-    writer.close();
-    writer.open("relationships");
-    writer.relation("org", "org", "/v1/orgs/", &world.directory.org);
-    writer.relation("source", "customer", "/v1/customers/", &customers.id(merge.source));
-    writer.relation("target", "customer", "/v1/customers/", &customers.id(merge.target));
-    writer.relation("createdBy", "user", "/v1/users/", &world.store(Context::User).id(0));
-    writer.close();
-    writer.self_link("/v1/customers/merges/", &id, "");
-    writer.close();
-}
-
 impl Call<'_> {
     /// One of the small lists, or one item of it.
     pub(super) fn directory(&self, list: DirectoryList, id: Option<&str>) -> Reply {
@@ -115,26 +94,6 @@ impl Call<'_> {
         let items = if self.params.get("deleted") == Some("true") { &[] } else { items };
         let most = if list == DirectoryList::Teams { 500 } else { 100 };
         self.pages(items, most, |writer, item| list.render(writer, &world, item))
-    }
-
-    /// The merges that a customer took part in, oldest first.
-    pub(super) fn merges(&self, customer: &str) -> Reply {
-        let world = self.shared.world();
-        let Some(customer) = world.store(Context::Customer).find(customer) else {
-            return Reply::not_found();
-        };
-        let takes_part = |(_, merge): &(u32, &Merge)| merge.source == customer || merge.target == customer;
-        let merges: Vec<(u32, &Merge)> = (0..).zip(&world.merges).filter(takes_part).collect();
-        self.pages(&merges, 100, |writer, (number, merge)| render_merge(writer, &world, *number, merge))
-    }
-
-    pub(super) fn merge(&self, id: &str) -> Reply {
-        let world = self.shared.world();
-        let found = (0..).zip(&world.merges).find(|(number, merge)| merge.id(*number).bytes() == id.as_bytes());
-        match found {
-            Some((number, merge)) => self.single(|writer| render_merge(writer, &world, number, merge)),
-            None => Reply::not_found(),
-        }
     }
 
     fn single(&self, render: impl FnOnce(&mut Writer<'_>)) -> Reply {

@@ -40,6 +40,11 @@ impl Next {
 /// An origin that no client may send its token to; nothing listens there.
 const OTHER_ORIGIN: &str = "https://attacker.invalid";
 
+/// The same path on another origin.
+pub(crate) fn elsewhere(path: &str) -> String {
+    format!("{OTHER_ORIGIN}{path}")
+}
+
 impl Listing<'_> {
     /// Opens the envelope; records follow, then [`close`].
     pub(crate) fn open(&self, capacity: usize) -> Vec<u8> {
@@ -52,7 +57,7 @@ impl Listing<'_> {
         let next = match self.next {
             Next::None => None,
             Next::Page => Some(link(page + 1)),
-            Next::OtherOrigin => Some(format!("{OTHER_ORIGIN}{}", link(page + 1))),
+            Next::OtherOrigin => Some(elsewhere(&link(page + 1))),
         };
         let mut links = json!({
             "self": link(page),
@@ -91,5 +96,12 @@ pub(crate) fn fill(out: &mut Vec<u8>, ords: &[u32], mut render: impl FnMut(&mut 
 
 /// Ends the envelope.
 pub(crate) fn close(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"],\"included\":[]}");
+    close_with(out, &[]);
+}
+
+/// Ends the envelope with what the records refer to.
+pub(crate) fn close_with(out: &mut Vec<u8>, included: &[Vec<u8>]) {
+    out.extend_from_slice(b"],\"included\":[");
+    out.extend_from_slice(&included.join(&b','));
+    out.extend_from_slice(b"]}");
 }

@@ -1,6 +1,7 @@
 //! HTTP on loopback: the API under `/v1/`, the control under `/_sim/`.
 
 mod api;
+pub(crate) mod audit;
 pub(crate) mod auth;
 mod body;
 pub(crate) mod budget;
@@ -8,6 +9,7 @@ mod control;
 mod directory;
 mod faults;
 mod listing;
+mod offspring;
 mod params;
 mod records;
 mod reply;

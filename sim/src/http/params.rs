@@ -40,7 +40,7 @@ impl Params {
         self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Refusal> {
+    pub(crate) fn number(&self, name: &str, default: usize, most: usize) -> Result<usize, Refusal> {
         let Some(text) = self.get(name) else {
             return Ok(default);
         };
@@ -64,11 +64,29 @@ impl Params {
 
     /// `sort=asc` or `sort=desc`, ascending unless it says otherwise.
     pub(crate) fn direction(&self) -> Result<Direction, Refusal> {
+        self.direction_or(Direction::Ascending)
+    }
+
+    /// `sort=asc` or `sort=desc`, or else the list's own order.
+    pub(crate) fn direction_or(&self, order: Direction) -> Result<Direction, Refusal> {
         match self.get("sort") {
-            None | Some("asc") => Ok(Direction::Ascending),
+            None => Ok(order),
+            Some("asc") => Ok(Direction::Ascending),
             Some("desc") => Ok(Direction::Descending),
             Some(_) => Err("sort is neither asc nor desc".into()),
         }
+    }
+
+    /// Whether `include=…` names these.
+    pub(crate) fn includes(&self, name: &str) -> bool {
+        self.get("include").is_some_and(|names| names.split(',').any(|other| other == name))
+    }
+
+    /// The query as it was sent, from its question mark on, without paging by number and without some parameters.
+    pub(crate) fn without(&self, names: &[&str]) -> String {
+        let named = |part: &str| names.contains(&part.split('=').next().unwrap_or(part));
+        let parts: Vec<&str> = self.kept.split('&').filter(|part| !part.is_empty() && !named(part)).collect();
+        if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
     }
 
     /// The path of another page of the same list.

@@ -1,7 +1,7 @@
 //! Reading without search: lists, children of a parent, records by id (API reference, section 10).
 
 use super::api::Call;
-use super::listing::{Listing, Next, close, fill};
+use super::listing::{Listing, Next, close, close_with, fill};
 use super::params::PageParams;
 use super::reply::Reply;
 use crate::context::Context;
@@ -68,7 +68,11 @@ impl Call<'_> {
         let count = fill(&mut out, &slice.ords, |out, ord| {
             render::record(out, world, View::Primary, context, ord, self.style())
         });
-        close(&mut out);
+        if context == Context::Message && self.params.includes("attachments") {
+            close_with(&mut out, &render::of_messages(world, &slice.ords, self.switches.unset));
+        } else {
+            close(&mut out);
+        }
         Reply::page(out, count)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::search::Reach;
+use crate::world::Offspring;
 
 /// A small list that hardly changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +37,10 @@ pub(crate) enum Route {
         id: String,
         child: Context,
     },
-    /// The merges that a customer took part in.
-    Merges(String),
+    /// What is listed per parent, and the id of the parent.
+    Offspring(Offspring, String),
     Merge(String),
+    AuditLogs,
     CurrentUser,
     CurrentToken,
     Directory(DirectoryList, Option<String>),
@@ -48,17 +50,19 @@ pub(crate) enum Route {
 impl Route {
     /// Reads a path; a slash at its end means nothing.
     pub(crate) fn of(path: &str) -> Self {
-        let Some(rest) = path.strip_prefix("/v1/") else {
-            return Self::Unknown;
+        let parts: Vec<&str> = path.trim_end_matches('/').split('/').skip(1).collect();
+        let parts = match parts.as_slice() {
+            ["v1", rest @ ..] => rest,
+            ["v2", "conversations", id, "times"] => return Self::Offspring(Offspring::TimesV2, (*id).to_owned()),
+            _ => return Self::Unknown,
         };
-        let parts: Vec<&str> = rest.trim_end_matches('/').split('/').collect();
-        match parts.as_slice() {
+        match parts {
             ["customers", "search"] => Self::Search(Reach::Recent),
             ["customers", "archive", "search"] => Self::Search(Reach::Archive),
             ["users", "current"] => Self::CurrentUser,
             ["auth", "tokens", "current"] => Self::CurrentToken,
             ["customers", "merges", id] => Self::Merge((*id).to_owned()),
-            ["customers", id, "merges"] => Self::Merges((*id).to_owned()),
+            ["audit-logs"] => Self::AuditLogs,
             [collection] => match (plural(collection), DirectoryList::named(collection)) {
                 (Some(context), _) => Self::List(context),
                 (None, Some(list)) => Self::Directory(list, None),
@@ -73,7 +77,7 @@ impl Route {
                 (Some(parent), Some(child)) if is_parent(parent, child) => {
                     Self::Children { parent, id: (*id).to_owned(), child }
                 }
-                _ => Self::Unknown,
+                _ => per_parent(parent, child).map_or(Self::Unknown, |kind| Self::Offspring(kind, (*id).to_owned())),
             },
             _ => Self::Unknown,
         }
@@ -86,7 +90,9 @@ impl Route {
             Self::List(_) => "list",
             Self::ById(..) => "by_id",
             Self::Children { .. } => "children",
-            Self::Merges(_) | Self::Merge(_) => "merges",
+            Self::Offspring(kind, _) => kind.name(),
+            Self::Merge(_) => "merges",
+            Self::AuditLogs => "audit_logs",
             Self::CurrentUser | Self::CurrentToken => "identity",
             Self::Directory(..) => "directory",
             Self::Unknown => "unknown",
@@ -97,14 +103,33 @@ impl Route {
     pub(crate) const fn context(&self) -> Option<Context> {
         match self {
             Self::List(context) | Self::ById(context, _) | Self::Children { child: context, .. } => Some(*context),
-            Self::Merges(_) | Self::Merge(_) => Some(Context::Customer),
-            Self::Search(_) | Self::CurrentUser | Self::CurrentToken | Self::Directory(..) | Self::Unknown => None,
+            Self::Merge(_) => Some(Context::Customer),
+            Self::Search(_)
+            | Self::Offspring(..)
+            | Self::AuditLogs
+            | Self::CurrentUser
+            | Self::CurrentToken
+            | Self::Directory(..)
+            | Self::Unknown => None,
         }
     }
 
     pub(crate) const fn searches(&self) -> bool {
         matches!(self, Self::Search(_))
     }
+}
+
+/// The lists of the first version of the API.
+fn per_parent(parent: &str, child: &str) -> Option<Offspring> {
+    Some(match (parent, child) {
+        ("conversations", "events") => Offspring::Events,
+        ("conversations", "forwards") => Offspring::Forwards,
+        ("conversations", "times") => Offspring::TimesV1,
+        ("conversations", "attachments") => Offspring::Attachments,
+        ("customers", "drafts") => Offspring::Drafts,
+        ("customers", "merges") => Offspring::Merges,
+        _ => return None,
+    })
 }
 
 fn plural(name: &str) -> Option<Context> {
@@ -131,8 +156,19 @@ mod tests {
         assert_eq!(Route::of("/v1/notes/x"), Route::ById(Context::Note, "x".into()));
         let children = Route::Children { parent: Context::Customer, id: "x".into(), child: Context::Note };
         assert_eq!(Route::of("/v1/customers/x/notes"), children);
-        assert_eq!(Route::of("/v1/customers/x/merges"), Route::Merges("x".into()));
-        for path in ["/", "/v2/notes", "/v1/note", "/v1/notes/x/messages", "/v1/events", "/v1/users/x/notes"] {
+        assert_eq!(Route::of("/v1/customers/x/merges"), Route::Offspring(Offspring::Merges, "x".into()));
+        assert_eq!(Route::of("/v1/conversations/x/times"), Route::Offspring(Offspring::TimesV1, "x".into()));
+        assert_eq!(Route::of("/v2/conversations/x/times"), Route::Offspring(Offspring::TimesV2, "x".into()));
+        for path in [
+            "/",
+            "/v2/notes",
+            "/v1/note",
+            "/v1/notes/x/messages",
+            "/v1/events",
+            "/v1/customers/x/events",
+            "/v2/conversations/x/events",
+            "/v1/users/x/notes",
+        ] {
             assert_eq!(Route::of(path), Route::Unknown, "{path}");
         }
     }

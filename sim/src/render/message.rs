@@ -6,8 +6,7 @@ use super::{Subject, Writer};
 use crate::context::Context;
 use crate::rng::Dice;
 use crate::timestamp::SECOND;
-use crate::world::ids::{self, Kind};
-use crate::world::record::{channel, is_inbound, redacted_at};
+use crate::world::record::{attachment_id, attachments, channel, is_inbound, redacted_at};
 
 pub(super) fn render(writer: &mut Writer<'_>, subject: Subject<'_>) {
     let mut dice = subject.dice.clone();
@@ -16,7 +15,7 @@ pub(super) fn render(writer: &mut Writer<'_>, subject: Subject<'_>) {
         inbound: is_inbound(subject.salt),
         channel: channel(conversation),
         redacted_at: redacted_at(Context::Message, &subject.record, subject.salt),
-        attachments: if dice.chance(12) { 1 + dice.below(3) } else { 0 },
+        attachments: attachments(&mut dice),
         subject,
     };
     writer.head(&message.subject);
@@ -40,7 +39,7 @@ struct Message<'a> {
     inbound: bool,
     channel: &'static str,
     redacted_at: Option<i64>,
-    attachments: u64,
+    attachments: u32,
 }
 
 impl Message<'_> {
@@ -200,8 +199,7 @@ impl Message<'_> {
         writer.self_link(path(Context::Message), &subject.id, "/attachments");
         writer.open_list("data");
         for number in 0..self.attachments {
-            let ord = subject.ord.wrapping_mul(4).wrapping_add(u32::try_from(number).unwrap_or(0));
-            writer.reference("attachment", &ids::encode(subject.record.id_second, Kind::Attachment, ord));
+            writer.reference("attachment", &attachment_id(subject.ord, &subject.record, number));
         }
         writer.close_list();
         writer.close();

@@ -3,15 +3,19 @@
 //! Rule: a body is a function of the seed, the version of the record and of its parents, and the style; the same
 //! version gives the same bytes in a search, in a list and by id.
 
+mod audit;
 mod conversation;
 mod customer;
 mod message;
 mod note;
+mod offspring;
 mod pieces;
 mod texts;
 mod user;
 mod writer;
 
+pub(crate) use self::audit::{about, audit};
+pub(crate) use self::offspring::{Resource, merge, of_messages, offspring};
 pub use self::writer::Unset;
 pub(crate) use self::writer::Writer;
 

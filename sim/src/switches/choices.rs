@@ -157,6 +157,57 @@ choices! {
         /// It has, with more than is needed.
         Excessive,
     }
+    /// What the lists per parent answer when the parent is softly deleted.
+    DeletedParent {
+        /// The list.
+        Listed,
+        /// Status 404.
+        NotFound,
+    }
+    /// Whether the two timers of a conversation number their records together.
+    TimeIds {
+        /// Each has ids of its own.
+        Separate,
+        /// A session that both have timed has one id in both.
+        Shared,
+    }
+    /// Whether a new handling time is a change of its conversation.
+    TimeStamp {
+        /// It is.
+        Moves,
+        /// It leaves `updatedAt` and `rev` as they were.
+        Keeps,
+    }
+    /// Whose merges a customer lists.
+    MergeList {
+        /// Those into it.
+        Target,
+        /// Also the one of it into another.
+        Both,
+    }
+    /// Which entries of the audit log lie between `filter[start]` and `filter[end]`.
+    AuditBounds {
+        /// Those at both bounds, too.
+        Inclusive,
+        /// Those at the start, not those at the end.
+        EndExclusive,
+        /// Those at both bounds, which are cut to the second.
+        WholeSeconds,
+    }
+    /// Where the last page of the audit log leads.
+    AuditEnd {
+        /// Nowhere.
+        Stated,
+        /// To an empty page, which leads nowhere.
+        EmptyPage,
+    }
+    /// Which customer a merge in the audit log is about.
+    MergeObject {
+        /// The one that stays.
+        Target,
+        /// The one that was merged into it.
+        Source,
+    }
     /// Whether the token belongs to this host.
     Pod {
         /// It does.

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::choices::{
-    ArchiveCovers, Every, Limiting, Mover, NextLinks, PastAnswer, Pod, ResetHeader, ResetUnit, RetryAfter, SearchRoles,
-    SecondSortKey, TieOrder, Total, UserList, Visibility,
+    ArchiveCovers, AuditBounds, AuditEnd, DeletedParent, Every, Limiting, MergeList, MergeObject, Mover, NextLinks,
+    PastAnswer, Pod, ResetHeader, ResetUnit, RetryAfter, SearchRoles, SecondSortKey, TieOrder, TimeIds, TimeStamp,
+    Total, UserList, Visibility,
 };
 use crate::error::SimError;
 use crate::render::Unset;
@@ -60,6 +61,24 @@ pub struct Switches {
     pub search_roles: SearchRoles,
     /// Whether a request changes a record.
     pub mover: Mover,
+    /// What the lists per parent answer when the parent is softly deleted.
+    pub deleted_parent: DeletedParent,
+    /// Whether the two timers share ids.
+    pub time_ids: TimeIds,
+    /// Whether a new handling time moves its conversation.
+    pub time_stamp: TimeStamp,
+    /// Whose merges a customer lists.
+    pub merge_list: MergeList,
+    /// Whether the events of a conversation tell that it changed hands, which moves neither `rev` nor `updatedAt`.
+    pub move_events: Visibility,
+    /// An entry of the audit log shows only this many milliseconds of simulated time after its `createdAt`.
+    pub audit_lag_ms: i64,
+    /// What `filter[start]` and `filter[end]` of the audit log include.
+    pub audit_bounds: AuditBounds,
+    /// Where the last page of the audit log leads.
+    pub audit_end: AuditEnd,
+    /// Which customer a merge in the audit log is about.
+    pub merge_object: MergeObject,
     /// Requests per minute of the whole organisation.
     pub org_limit: u64,
     /// Searches per minute of all keys.
@@ -123,6 +142,15 @@ impl Default for Switches {
             user_list: UserList::default(),
             search_roles: SearchRoles::default(),
             mover: Mover::default(),
+            deleted_parent: DeletedParent::default(),
+            time_ids: TimeIds::default(),
+            time_stamp: TimeStamp::default(),
+            merge_list: MergeList::default(),
+            move_events: Visibility::Shown,
+            audit_lag_ms: 0,
+            audit_bounds: AuditBounds::default(),
+            audit_end: AuditEnd::default(),
+            merge_object: MergeObject::default(),
             org_limit: 1_000,
             search_limit: 100,
             limiting: Limiting::default(),

@@ -3,6 +3,9 @@
 //! Rule: a child is never older than its parent (imported records excepted), `updated >= created`, and no time
 //! lies outside the span.
 
+use std::collections::HashMap;
+
+use super::Merge;
 use super::record::{Life, ORPHAN, Origin, Record, salt};
 use super::spec::WorldSpec;
 use crate::context::Context;
@@ -17,6 +20,7 @@ pub(crate) struct Founding {
     pub(crate) messages: Vec<Record>,
     pub(crate) notes: Vec<Record>,
     pub(crate) users: Vec<Record>,
+    pub(crate) merges: Vec<Merge>,
 }
 
 struct Founder {
@@ -32,12 +36,41 @@ pub(crate) fn found(spec: &WorldSpec, now: i64) -> Founding {
     let conversations = founder.conversations(spec.conversations, &customers);
     let messages = founder.children(Context::Message, spec.messages, &conversations);
     let notes = founder.children(Context::Note, spec.notes, &conversations);
-    let mut founding = Founding { customers, conversations, messages, notes, users: founder.users(spec.users) };
+    let users = founder.users(spec.users);
+    let mut founding = Founding { customers, conversations, messages, notes, users, merges: Vec::new() };
+    founding.merge_customers();
     founding.touch_parents();
     founding
 }
 
 impl Founding {
+    /// Every other deleted customer went by being merged into the live one before it, with all conversations.
+    fn merge_customers(&mut self) {
+        let mut into = HashMap::new();
+        let mut last_live = None;
+        for ord in 0..u32::try_from(self.customers.len()).unwrap_or(0) {
+            let Some(source) = self.customers.get(ord as usize).copied() else {
+                continue;
+            };
+            match (source.life, last_live) {
+                (Life::Live, _) => last_live = Some(ord),
+                (Life::Deleted(at), Some(target)) if ord % 2 == 1 => {
+                    self.merges.push(Merge { source: ord, target, at });
+                    into.insert(ord, target);
+                    if let Some(target) = self.customers.get_mut(target as usize) {
+                        target.created = target.created.min(source.created);
+                        target.touch(at);
+                    }
+                }
+                (Life::Deleted(_) | Life::Gone, _) => {}
+            }
+        }
+        self.merges.sort_by_key(|merge| merge.at);
+        for conversation in &mut self.conversations {
+            conversation.parent = into.get(&conversation.parent).copied().unwrap_or(conversation.parent);
+        }
+    }
+
     /// A child that came later has moved its parents' `updated` (API reference, section 11).
     fn touch_parents(&mut self) {
         for child in self.messages.iter().chain(&self.notes) {
@@ -189,6 +222,17 @@ mod tests {
         }
         let old = world.messages.iter().filter(|record| record.updated < NOW - 730 * DAY).count();
         assert!(old > 500 && old < 2_500, "{old}");
+    }
+
+    #[test]
+    fn merged_customers_have_no_conversations_left() {
+        let world = found(&WorldSpec { customers: 2_000, ..WorldSpec::default() }, NOW);
+        assert!(world.merges.len() > 5 && world.merges.is_sorted_by_key(|merge| merge.at));
+        for merge in &world.merges {
+            let target = &world.customers[merge.target as usize];
+            assert!(target.is_live() && target.updated >= merge.at);
+            assert!(!world.conversations.iter().any(|conversation| conversation.parent == merge.source));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Rule: an id holds its kind and its ordinal, so that neither ids nor an index of them need memory.
 
 use crate::context::Context;
+use crate::rng::mix;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 const MACHINE: [u8; 3] = [0xe5, 0xb1, 0xf0];
@@ -40,6 +41,14 @@ pub(crate) enum Kind {
     Token,
     RoleGroup,
     Form,
+    Event,
+    Time,
+    LaterTime,
+    Forward,
+    Draft,
+    DraftAttachment,
+    AuditEntry,
+    Audited,
 }
 
 impl Kind {
@@ -66,6 +75,14 @@ impl Kind {
             Self::Token => 0x1d,
             Self::RoleGroup => 0x1e,
             Self::Form => 0x1f,
+            Self::Event => 0x30,
+            Self::Time => 0x31,
+            Self::LaterTime => 0x32,
+            Self::Forward => 0x33,
+            Self::Draft => 0x34,
+            Self::DraftAttachment => 0x35,
+            Self::AuditEntry => 0x36,
+            Self::Audited => 0x37,
         }
     }
 }
@@ -96,12 +113,23 @@ impl std::fmt::Display for IdText {
 
 /// The id of the `ord`-th thing of a kind that was stored at `second` (since the epoch).
 pub(crate) fn encode(second: u32, kind: Kind, ord: u32) -> IdText {
-    let bytes = second
-        .to_be_bytes()
-        .into_iter()
-        .chain(MACHINE)
-        .chain([kind.tag()])
-        .chain(ord.wrapping_mul(SCRAMBLE).to_be_bytes());
+    let bytes = second.to_be_bytes().into_iter().chain(MACHINE).chain([kind.tag()]);
+    hex(bytes.chain(ord.wrapping_mul(SCRAMBLE).to_be_bytes()))
+}
+
+/// The id of something that a number tells apart from everything else of its kind: no ordinal can be read from it.
+pub(crate) fn derived(second: u32, kind: Kind, salt: u64) -> IdText {
+    let bytes = mix(salt ^ mix(kind.tag().into())).to_be_bytes();
+    hex(second.to_be_bytes().into_iter().chain(bytes))
+}
+
+/// An id that sorts by the second and then by the ordinal, as the entries of a log do.
+pub(crate) fn serial(second: u32, kind: Kind, ord: u32) -> IdText {
+    let bytes = second.to_be_bytes().into_iter().chain(MACHINE).chain([kind.tag()]);
+    hex(bytes.chain(ord.to_be_bytes()))
+}
+
+fn hex(bytes: impl Iterator<Item = u8>) -> IdText {
     let mut hex = [b'0'; 24];
     for (pair, byte) in hex.chunks_exact_mut(2).zip(bytes) {
         if let [high, low] = pair {

@@ -1,23 +1,29 @@
 //! The organisation that is simulated: its records, who belongs to whom, and what happens to them.
 
+pub(crate) mod audit;
 mod children;
 mod directory;
 mod generate;
 pub(crate) mod ids;
 mod mutate;
+pub(crate) mod offspring;
 pub(crate) mod order;
 mod raw;
 pub(crate) mod record;
 mod spec;
 pub(crate) mod store;
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::directory::{Directory, Named};
 pub use self::mutate::{DeleteStamp, Mutation, Op};
+pub use self::offspring::Offspring;
 pub use self::spec::WorldSpec;
 
+use self::audit::AuditLog;
 use self::children::Children;
 use self::ids::{IdText, Kind};
 use self::store::Store;
@@ -68,6 +74,9 @@ pub(crate) struct World {
     notes_of: Children,
     pub(crate) raws: Vec<Bytes>,
     pub(crate) merges: Vec<Merge>,
+    /// When handling times were added to conversations that did not change.
+    pub(crate) late_times: HashMap<u32, Vec<i64>>,
+    pub(crate) audit: AuditLog,
     pub(crate) directory: Directory,
 }
 
@@ -88,7 +97,9 @@ impl World {
             messages_of: Children::default(),
             notes_of: Children::default(),
             raws: Vec::new(),
-            merges: Vec::new(),
+            merges: founding.merges,
+            late_times: HashMap::new(),
+            audit: AuditLog::default(),
         };
         for (store, children) in [
             (&world.conversations, &mut world.of_customer),
@@ -97,6 +108,7 @@ impl World {
         ] {
             store.existing().for_each(|(ord, record)| children.add(record.parent, ord));
         }
+        world.found_audit(spec, now);
         world
     }
 

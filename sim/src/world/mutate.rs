@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::Verb;
 use super::record::{Life, ORPHAN, Origin, Record};
 use super::{Merge, World};
 use crate::context::Context;
@@ -103,6 +104,13 @@ impl World {
             Op::Create | Op::Update | Op::Restore | Op::Merge => Life::Live,
         };
         store.put(ord, record, now);
+        let verb = if deletes { Verb::Delete } else { Verb::Update };
+        self.log(change.context, ord, verb, now);
+    }
+
+    /// Changes one record.
+    pub(super) fn touch(&mut self, context: Context, ord: u32, now: i64) {
+        self.apply(Mutation { context, op: Op::Update, count: 1, seed: 0 }, ord, DeleteStamp::Moves, now);
     }
 
     fn create(&mut self, change: Mutation, now: i64) -> Vec<u32> {
@@ -126,6 +134,7 @@ impl World {
                 };
                 let ord = self.store_mut(change.context).add(record, now);
                 self.adopt(change.context, parent, ord);
+                self.log(change.context, ord, Verb::Create, now);
                 ord
             })
             .collect()
@@ -155,6 +164,8 @@ impl World {
                 store.put(*ord, Record { updated: at, created, rev: record.rev + 1, ..record }, now);
             }
         }
+        chosen.iter().for_each(|ord| self.log(context, *ord, Verb::Update, now));
+        let store = self.store(context);
         chosen.into_iter().map(|ord| store.id(ord).to_string()).collect()
     }
 
@@ -191,5 +202,6 @@ impl World {
             customers.put(target, Record { created, updated: now, rev: into.rev + 1, ..into }, now);
         }
         self.merges.push(Merge { source, target, at: now });
+        self.log_merge(source, target, now);
     }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::World;
+use super::audit::Verb;
 use super::record::{Life, ORPHAN, Origin, Record};
 use crate::context::Context;
 use crate::error::SimError;
@@ -73,6 +74,7 @@ impl World {
             None => self.store_mut(context).add_given(id, record, now),
         };
         self.adopt(context, record.parent, ord);
+        self.log(context, ord, if found.is_some() { Verb::Update } else { Verb::Create }, now);
     }
 
     fn parent_in(&self, context: Context, resource: &Value) -> Option<u32> {

@@ -2,6 +2,7 @@
 //!
 //! Rule: search and rendering read the derived facts from here, hence they can never disagree about one.
 
+use super::ids::{self, IdText, Kind};
 use crate::context::Context;
 use crate::rng::{Dice, mix};
 use crate::timestamp::SECOND;
@@ -128,6 +129,16 @@ pub(crate) fn channel(conversation_salt: u64) -> &'static str {
     const CHANNELS: [&str; 10] =
         ["email", "email", "email", "chat", "chat", "sms", "whatsapp", "facebook", "voice", "form"];
     Dice::new(conversation_salt ^ 0xc4a7).word(&CHANNELS)
+}
+
+/// How many attachments a message has: the first choice of its dice.
+pub(crate) fn attachments(message: &mut Dice) -> u32 {
+    if message.chance(12) { 1 + u32::try_from(message.below(3)).unwrap_or(0) } else { 0 }
+}
+
+/// The id of the attachment with this number of a message.
+pub(crate) fn attachment_id(message: u32, record: &Record, number: u32) -> IdText {
+    ids::encode(record.id_second, Kind::Attachment, message.wrapping_mul(4).wrapping_add(number))
 }
 
 /// Whether a message came from the customer.

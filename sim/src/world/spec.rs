@@ -20,6 +20,9 @@ pub struct WorldSpec {
     pub notes: u32,
     /// Number of users.
     pub users: u32,
+    /// Number of founding entries of the audit log, over the last twelve months; more only when there were more
+    /// merges.
+    pub audit_logs: u32,
     /// The first creation, in milliseconds since the epoch; default: three years before `end`.
     pub start: Option<i64>,
     /// Nothing was created or updated at or after this; default: the start of the simulator's clock.
@@ -35,6 +38,7 @@ impl Default for WorldSpec {
             messages: 2_000,
             notes: 300,
             users: 20,
+            audit_logs: 400,
             start: None,
             end: None,
         }
@@ -54,10 +58,10 @@ impl WorldSpec {
         }
     }
 
-    /// A world without any customer, conversation, message or note; users there are.
+    /// A world without any customer, conversation, message, note or audit log; users there are.
     #[must_use]
     pub fn empty() -> Self {
-        Self { customers: 0, conversations: 0, messages: 0, notes: 0, ..Self::default() }
+        Self { customers: 0, conversations: 0, messages: 0, notes: 0, audit_logs: 0, ..Self::default() }
     }
 
     pub(crate) fn span(&self, now: i64) -> (i64, i64) {

@@ -78,6 +78,13 @@ struct Pending {
     version: Record,
 }
 
+/// A former version of a record, and when it ceased to be the present one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Past {
+    pub(crate) until: i64,
+    pub(crate) version: Record,
+}
+
 /// Which copy of the records is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum View {
@@ -99,6 +106,8 @@ pub(crate) struct Store {
     pub(crate) indexed: Times,
     stale: HashMap<u32, Option<Record>>,
     pending: VecDeque<Pending>,
+    /// Only of parents, whose former versions what is read per parent follows from.
+    past: HashMap<u32, Vec<Past>>,
     given_ids: HashMap<String, u32>,
     id_of_given: HashMap<u32, String>,
 }
@@ -115,6 +124,7 @@ impl Store {
             indexed: if context.searchable() { Times::build(numbered()) } else { Times::default() },
             stale: HashMap::new(),
             pending: VecDeque::new(),
+            past: HashMap::new(),
             given_ids: HashMap::new(),
             id_of_given: HashMap::new(),
             records,
@@ -152,6 +162,11 @@ impl Store {
     /// The present version in the primary store, also of a record that is gone.
     pub(crate) fn version(&self, ord: u32) -> Option<Record> {
         self.records.get(ord as usize).copied()
+    }
+
+    /// The versions before the present one, oldest first.
+    pub(crate) fn past(&self, ord: u32) -> &[Past] {
+        self.past.get(&ord).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) fn id(&self, ord: u32) -> IdText {
@@ -195,6 +210,9 @@ impl Store {
             return;
         };
         let old = std::mem::replace(present, version);
+        if matches!(self.context, Context::Customer | Context::Conversation) {
+            self.past.entry(ord).or_default().push(Past { until: now, version: old });
+        }
         self.changed(ord, Some(old), version, now);
     }
 

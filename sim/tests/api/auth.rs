@@ -3,7 +3,7 @@
 use kustlake_sim::TokenSpec;
 use serde_json::json;
 
-use crate::client::{send, start};
+use crate::client::{ids, send, start};
 
 fn key(token: &str, roles: &[&str]) -> TokenSpec {
     TokenSpec { token: token.into(), roles: roles.iter().map(|role| (*role).into()).collect(), expires_at: None }
@@ -49,6 +49,31 @@ fn each_resource_needs_its_role() {
     assert_eq!(search("message"), 200);
     sim.handle.add_token(key("notes", &["org.permission.note.read"]));
     assert_eq!(search("note"), 403);
+}
+
+#[test]
+fn what_is_read_per_parent_needs_roles_of_its_own() {
+    let sim = start();
+    let conversation = ids(&sim.follow("/v1/conversations?pageSize=1"))[0].clone();
+    let customer = ids(&sim.follow("/v1/customers?pageSize=1"))[0].clone();
+    for (role, paths) in [
+        ("org.permission.event.read", vec![format!("conversations/{conversation}/events")]),
+        (
+            "org.user.draft.read",
+            vec![format!("conversations/{conversation}/forwards"), format!("customers/{customer}/drafts")],
+        ),
+        ("org.permission.attachment.read", vec![format!("conversations/{conversation}/attachments")]),
+        ("org.user.conversation.read", vec![format!("conversations/{conversation}/times")]),
+        ("org.admin.customer.merge.read", vec![format!("customers/{customer}/merges")]),
+        ("org.admin.audit_logs.read", vec!["audit-logs".to_owned()]),
+    ] {
+        sim.handle.add_token(key("with", &[role]));
+        sim.handle.add_token(key("without", &["org.permission.note.read"]));
+        for path in paths {
+            assert_eq!(sim.get_as("with", &format!("/v1/{path}")).status, 200, "{role} {path}");
+            assert_eq!(sim.get_as("without", &format!("/v1/{path}")).status, 403, "{path}");
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The control over HTTP does what the handle does.
 
-use kustlake_sim::{Context, Stats, Switches, TruthRow};
+use kustlake_sim::{Context, Offspring, Stats, Switches, TruthRow};
 use serde_json::{Value, json};
 
 use crate::client::{Sim, send, start};
@@ -55,6 +55,23 @@ fn records_change_and_are_told() {
     assert_eq!(control(&sim, "POST", "merge", &pair).0, 200);
     assert_eq!(control(&sim, "POST", "mutate", &json!({"context": "moon"})).0, 400);
     assert_eq!(control(&sim, "GET", "truth/moon", &Value::Null).0, 400);
+}
+
+#[test]
+fn what_is_read_per_parent_and_the_audit_log_are_told() {
+    let sim = start();
+    sim.handle.clock().advance(1_000);
+    assert_eq!(control(&sim, "POST", "times", &json!({"count": 3})).1["ids"].as_array().unwrap().len(), 3);
+    let lines = |path: &str| -> Vec<Value> {
+        let body = send(sim.handle.addr(), "GET", &format!("/_sim/{path}"), None, "").unwrap().body;
+        serde_json::Deserializer::from_slice(&body).into_iter().map(Result::unwrap).collect()
+    };
+    for kind in Offspring::ALL {
+        let pairs = sim.handle.offspring(kind).into_iter().map(|pair| json!(pair)).collect::<Vec<_>>();
+        assert_eq!(lines(&format!("offspring/{}", kind.name())), pairs);
+    }
+    assert_eq!(lines("audit-logs"), sim.handle.audit_log());
+    assert_eq!(control(&sim, "GET", "offspring/moon", &Value::Null).0, 400);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod archive;
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod budgets;
@@ -18,6 +20,8 @@ mod lag;
 mod lists;
 #[cfg(test)]
 mod mutation;
+#[cfg(test)]
+mod offspring;
 #[cfg(test)]
 mod paging;
 #[cfg(test)]

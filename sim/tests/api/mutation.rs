@@ -93,9 +93,11 @@ fn a_merge_re_parents_without_a_trace_on_the_children() {
     assert!(moved.iter().all(|id| there.contains(id)));
     let messages = sim.follow(&format!("/v1/conversations/{}/messages", moved[0]));
     assert!(messages.iter().all(|message| message["relationships"]["customer"]["data"]["id"] == target.as_str()));
-    let merges = sim.follow(&format!("/v1/customers/{source}/merges"));
+    let merges = sim.follow(&format!("/v1/customers/{target}/merges"));
+    assert!(sim.follow(&format!("/v1/customers/{source}/merges")).is_empty());
+    sim.switch(json!({"merge_list": "both"}));
     assert_eq!(merges[0]["relationships"]["target"]["data"]["id"], target.as_str());
-    assert_eq!(sim.follow(&format!("/v1/customers/{target}/merges")), merges);
+    assert_eq!(sim.follow(&format!("/v1/customers/{source}/merges")), merges);
     let id = merges[0]["id"].as_str().unwrap();
     assert_eq!(sim.get(&format!("/v1/customers/merges/{id}")).json()["data"], merges[0]);
     assert_eq!(sim.get(&format!("/v1/customers/{source}")).json()["data"]["attributes"]["deleted"], true);
