@@ -113,7 +113,7 @@ impl Loader {
             let raw: Vec<&[u8]> = records.iter().map(|record| record.json.as_ref()).collect();
             converter.convert(&raw, extracted_at)
         };
-        let Converted { batch, problems, without_key } = self.on_cpu(convert).await??;
+        let Converted { batch, problems, without_key, .. } = self.on_cpu(convert).await??;
         self.problems.absorb(problems);
         if !without_key.is_empty() {
             return Err(EntityError::WithoutKey {

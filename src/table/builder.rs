@@ -10,9 +10,9 @@ use arrow::array::{
     TimestampMicrosecondBuilder,
 };
 
+use super::field::{data_type, element};
 use super::json;
 use super::problems::Mismatch;
-use super::schema::{data_type, element};
 use crate::catalog::ColumnType;
 
 /// One column under construction.

@@ -7,6 +7,7 @@
 //! relationship only `data` is kept. No depth of nesting below a column is too deep, because values
 //! are skipped, not built.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray};
@@ -75,6 +76,8 @@ pub struct Converted {
     /// The numbers, from 0, of the records that are in no batch, because a part of their key is missing or has
     /// another type than its column.
     pub without_key: Vec<usize>,
+    /// The names of the organisation's own attributes that have values but no column; `_extra` keeps the values.
+    pub unknown_custom: BTreeSet<String>,
 }
 
 /// Turns records of one entity into rows of its table.
@@ -101,6 +104,7 @@ impl Converter {
         let kinds = self.schema.columns().iter().map(|column| column.kind);
         let mut builders: Vec<_> = kinds.map(|kind| ColumnBuilder::new(kind, records.len())).collect();
         let (mut problems, mut without_key, mut rows) = (Problems::default(), Vec::new(), 0);
+        let mut unknown_custom = BTreeSet::new();
         let gatherer = Gatherer { plan: &self.plan, resource_type: self.schema.resource_type(), unknown: self.unknown };
         for (number, record) in records.iter().enumerate() {
             let malformed = |_| ConvertError::Malformed { record: number };
@@ -109,6 +113,7 @@ impl Converter {
                 continue;
             };
             let parts = gatherer.gather(text, &mut problems).map_err(malformed)?;
+            unknown_custom.extend(parts.unknown_custom.iter().map(|name| name.to_string()));
             if let Some(path) = parts.unknown {
                 return Err(ConvertError::UnknownAttribute { entity: self.schema.entity().clone(), path });
             }
@@ -122,7 +127,7 @@ impl Converter {
         }
         problems.without_key += without_key.len() as u64;
         let batch = self.finish(builders, rows, extracted_at)?;
-        Ok(Converted { batch, problems, without_key })
+        Ok(Converted { batch, problems, without_key, unknown_custom })
     }
 
     fn finish(

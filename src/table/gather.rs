@@ -1,14 +1,14 @@
 //! A record taken apart: the JSON texts of its columns, and what is left over.
 
+use std::borrow::Cow;
+
 use super::convert::UnknownAttributes;
+use super::custom::CUSTOM;
 use super::extra::Extra;
 use super::given::{DELETED, DELETED_AT, GIVEN, IMPLIED};
 use super::json::{self, Member};
 use super::plan::{ATTRIBUTES, Claim, Node, Plan, Target};
 use super::problems::{Mismatch, Problems};
-
-/// The attribute below which an organisation's own attributes live (API reference, section 14).
-const CUSTOM: &str = "custom";
 
 /// The parts of one record.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(super) struct Parts<'a> {
     pub(super) extra: Extra<'a>,
     /// Path of the first attribute without a column, where that is an error.
     pub(super) unknown: Option<String>,
+    /// Names of the organisation's own attributes without a column.
+    pub(super) unknown_custom: Vec<Cow<'a, str>>,
 }
 
 /// What the record that an element belongs to says of being deleted; JSON texts.
@@ -136,6 +138,9 @@ impl Gatherer<'_> {
     }
 
     fn unknown_attribute<'a>(self, node: Node, member: Member<'a>, parts: &mut Parts<'a>) {
+        if self.plan.custom == Some(node) {
+            parts.unknown_custom.extend(member.name());
+        }
         let above = self.plan.object(node).map_or("", |object| &object.path);
         // The organisation's own attributes are known to be there, whether or not they have columns yet.
         let own = match above.split('.').next() {

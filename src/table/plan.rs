@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::schema::{RowKind, TableSchema};
+use super::custom::CUSTOM;
+use super::schema::{OwnAttributes, RowKind, TableSchema};
 use crate::catalog::{Given, Relation, Source, SystemColumn};
 
 /// Position of a waiting JSON text.
@@ -25,6 +26,8 @@ pub(super) struct Plan {
     given: BTreeMap<Given, Slot>,
     /// What becomes of the resource's own id.
     pub(super) id: Claim,
+    /// The object of the organisation's own attributes.
+    pub(super) custom: Option<Node>,
     pub(super) fills: Vec<Fill>,
     pub(super) slots: usize,
     pub(super) deleted: SystemInput,
@@ -101,6 +104,7 @@ impl Plan {
             relationships: HashMap::new(),
             given: BTreeMap::new(),
             id: Claim::None,
+            custom: None,
             fills: Vec::new(),
             slots: 0,
             deleted: SystemInput::None,
@@ -110,6 +114,7 @@ impl Plan {
             let fill = plan.fill(&column.source);
             plan.fills.push(fill);
         }
+        plan.custom = plan.own_attributes(schema.own_attributes());
         plan.deleted = plan.system_input("deleted", schema.row_kind());
         plan.deleted_at = plan.system_input("deletedAt", schema.row_kind());
         plan
@@ -198,6 +203,15 @@ impl Plan {
         let key = serde_json::Value::from(name).to_string();
         self.objects.push(Object { key, path, parent: Some(parent), members: HashMap::new() });
         node
+    }
+
+    /// The object of the organisation's own attributes, also when none of them has a column yet.
+    fn own_attributes(&mut self, own: OwnAttributes) -> Option<Node> {
+        let has_column = matches!(self.member(ATTRIBUTES, CUSTOM), Some(Target::Value(_)));
+        match own {
+            OwnAttributes::Custom if !has_column => Some(self.child(ATTRIBUTES, CUSTOM)),
+            OwnAttributes::Custom | OwnAttributes::None => None,
+        }
     }
 
     fn system_input(&mut self, attribute: &str, kind: RowKind) -> SystemInput {

@@ -1,27 +1,22 @@
 //! The Arrow schema of an entity's table.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{Schema, SchemaRef};
 
+use super::field::field;
 use super::order::RowOrder;
 use crate::catalog::{Access, Column, ColumnType, Entity, EntityName, Source};
-
-/// Key of the field metadata that tells the attribute's dotted path, or the relationship's name.
-pub const ATTRIBUTE_METADATA: &str = "kustlake.attribute";
-
-/// Key of the field metadata that tells the [`ColumnType`], which the Arrow type alone does not (text or JSON text).
-pub const TYPE_METADATA: &str = "kustlake.type";
 
 /// The columns of a table: what the catalogue says of them, and their Arrow schema. Cloning it is cheap.
 #[derive(Debug, Clone)]
 pub struct TableSchema(Arc<Parts>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Parts {
     entity: EntityName,
     resource_type: String,
+    own_attributes: OwnAttributes,
     columns: Vec<Column>,
     arrow: SchemaRef,
     order: RowOrder,
@@ -37,11 +32,19 @@ pub(super) enum RowKind {
     Element,
 }
 
+/// Whether records have attributes of the organisation's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OwnAttributes {
+    /// They may, below `attributes.custom`.
+    Custom,
+    /// They have not.
+    None,
+}
+
 impl TableSchema {
     /// The schema of the table of `entity`.
     #[must_use]
     pub fn new(entity: &Entity) -> Self {
-        let fields: Vec<_> = entity.columns.iter().map(field).collect();
         let row_kind = match entity.access {
             Access::Elements { .. } => RowKind::Element,
             _ => RowKind::Record,
@@ -59,11 +62,24 @@ impl TableSchema {
         Self(Arc::new(Parts {
             entity: entity.name.clone(),
             resource_type: entity.resource_type.clone(),
+            own_attributes: entity.custom.as_ref().map_or(OwnAttributes::None, |_| OwnAttributes::Custom),
             columns: entity.columns.clone(),
-            arrow: Arc::new(Schema::new(fields)),
+            arrow: arrow_schema(&entity.columns),
             order,
             row_kind,
         }))
+    }
+
+    /// The same with columns for custom attributes, as [`custom_columns`](super::custom_columns) gives them, before the
+    /// system columns. Attributes that have a column already keep it.
+    #[must_use]
+    pub fn with_custom(&self, columns: Vec<Column>) -> Self {
+        let mut parts = Parts::clone(&self.0);
+        let is_system = |column: &Column| matches!(column.source, Source::System(_));
+        let at = parts.columns.iter().position(is_system).unwrap_or(parts.columns.len());
+        parts.columns.splice(at..at, columns.into_iter().filter(|column| !self.has(&column.source)));
+        parts.arrow = arrow_schema(&parts.columns);
+        Self(Arc::new(parts))
     }
 
     /// The entity whose records the table holds.
@@ -84,6 +100,15 @@ impl TableSchema {
         &self.0.order
     }
 
+    /// Whether a column holds the values from there.
+    pub(super) fn has(&self, source: &Source) -> bool {
+        self.0.columns.iter().any(|column| column.source == *source)
+    }
+
+    pub(super) fn own_attributes(&self) -> OwnAttributes {
+        self.0.own_attributes
+    }
+
     pub(super) fn row_kind(&self) -> RowKind {
         self.0.row_kind
     }
@@ -97,6 +122,10 @@ impl TableSchema {
     }
 }
 
+fn arrow_schema(columns: &[Column]) -> SchemaRef {
+    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+}
+
 fn column_of(entity: &Entity, attribute: &str, kind: ColumnType) -> Option<String> {
     let column = entity.columns.iter().find(|column| match &column.source {
         Source::Attribute(path) => column.kind == kind && path.0 == [attribute],
@@ -105,50 +134,11 @@ fn column_of(entity: &Entity, attribute: &str, kind: ColumnType) -> Option<Strin
     Some(column.name.clone())
 }
 
-fn field(column: &Column) -> Field {
-    let mut metadata = HashMap::from([(TYPE_METADATA.to_owned(), type_name(column.kind).to_owned())]);
-    let attribute = match &column.source {
-        Source::Id => Some("id".to_owned()),
-        Source::Attribute(path) => Some(path.to_string()),
-        Source::Relationship { name, .. } => Some(name.clone()),
-        Source::Given(_) | Source::System(_) => None,
-    };
-    metadata.extend(attribute.map(|attribute| (ATTRIBUTE_METADATA.to_owned(), attribute)));
-    Field::new(&column.name, data_type(column.kind), true).with_metadata(metadata)
-}
-
-/// The Arrow type of a column.
-pub(super) fn data_type(kind: ColumnType) -> DataType {
-    match kind {
-        ColumnType::String | ColumnType::Json => DataType::Utf8,
-        ColumnType::Integer => DataType::Int64,
-        ColumnType::Double => DataType::Float64,
-        ColumnType::Boolean => DataType::Boolean,
-        ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        ColumnType::Strings => DataType::List(element()),
-    }
-}
-
-/// The field inside a list: Parquet and Delta call it `element`.
-pub(super) fn element() -> FieldRef {
-    Arc::new(Field::new("element", DataType::Utf8, true))
-}
-
-const fn type_name(kind: ColumnType) -> &'static str {
-    match kind {
-        ColumnType::String => "string",
-        ColumnType::Integer => "integer",
-        ColumnType::Double => "double",
-        ColumnType::Boolean => "boolean",
-        ColumnType::Timestamp => "timestamp",
-        ColumnType::Strings => "strings",
-        ColumnType::Json => "json",
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use arrow::datatypes::{DataType, TimeUnit};
+
+    use super::super::field::{ATTRIBUTE_METADATA, TYPE_METADATA};
     use crate::table::tests::things;
 
     #[test]
