@@ -11,7 +11,7 @@ use super::run::{closing, execute};
 use super::terminal::Terminal;
 use crate::catalog::Catalog;
 use crate::config::{
-    Config, Deletes, Destination, Pipeline, Reconcile, RequestLimit, Rescan, S3, Source, UnknownAttributes,
+    Columns, Config, Deletes, Destination, Pipeline, Reconcile, RequestLimit, Rescan, S3, Source, UnknownAttributes,
 };
 use crate::run::{Command, Exit, RunError};
 
@@ -84,6 +84,8 @@ fn config(sim: &SimHandle, folder: &Path, catalog: &Catalog) -> Result<Config, R
         start: None,
         deletes: Deletes::Soft,
         unknown_attributes: UnknownAttributes::Extra,
+        columns: Columns::default(),
+        klasses: None,
     });
     Ok(Config {
         source: Source {
@@ -105,6 +107,7 @@ fn config(sim: &SimHandle, folder: &Path, catalog: &Catalog) -> Result<Config, R
             aws: std::collections::BTreeMap::new(),
         },
         state_url: None,
+        hash_key: None,
         pipelines: pipelines.collect(),
     })
 }

@@ -3,6 +3,8 @@
 //! The rule: all mistakes are told at once, each with its line; nothing of a secret is ever told.
 //! This is the only module that reads the environment.
 
+mod columns;
+mod pipelines;
 mod problem;
 mod read;
 mod section;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+pub use columns::{Columns, Treatment};
 pub use problem::{ConfigError, Problem};
 pub use section::instant;
 
@@ -22,6 +25,9 @@ use crate::catalog::{Catalog, EntityName, Mode};
 
 /// The variable that holds the API key when the file names no other.
 pub const API_KEY_VARIABLE: &str = "KUSTOMER_API_KEY";
+
+/// The variable that holds the key of hashed columns when the file names no other.
+pub const HASH_KEY_VARIABLE: &str = "KUSTLAKE_HASH_KEY";
 
 /// A configuration that was checked against the catalogue.
 #[derive(Debug, Clone)]
@@ -32,7 +38,9 @@ pub struct Config {
     pub destination: Destination,
     /// Where the state file stays, when not beside the tables.
     pub state_url: Option<String>,
-    /// What to load, in the order of the file.
+    /// The key by which columns are hashed; there is one where any column is. Its `Debug` shows nothing.
+    pub hash_key: Option<SecretString>,
+    /// What to load, in the order of the file; the parent of each that has one is among them.
     pub pipelines: Vec<Pipeline>,
 }
 
@@ -154,6 +162,10 @@ pub struct Pipeline {
     pub deletes: Deletes,
     /// What becomes of attributes that have no column.
     pub unknown_attributes: UnknownAttributes,
+    /// What becomes of columns that are not kept as they are.
+    pub columns: Columns,
+    /// The klasses to load, each once, where the entity has klasses; `None` is all of them.
+    pub klasses: Option<Vec<String>>,
 }
 
 impl Config {

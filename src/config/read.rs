@@ -7,23 +7,17 @@ use secrecy::SecretString;
 use url::{Host, Url};
 
 use super::problem::ConfigError;
-use super::section::{Found, Reader, Section, nearest};
+use super::section::{Found, Reader, Section};
 use super::tree::{self, Value};
 use super::{
-    API_KEY_VARIABLE, Addressing, Config, Deletes, Destination, Pipeline, Reconcile, RequestLimit, Rescan, S3, Source,
-    UnknownAttributes,
+    API_KEY_VARIABLE, Addressing, Config, Destination, Reconcile, RequestLimit, Rescan, S3, Source, pipelines,
 };
-use crate::catalog::{Catalog, Mode};
+use crate::catalog::Catalog;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// More requests a minute than any organisation is granted; the documented limits are 300 to 2,000.
 const MOST_REQUESTS: u32 = 10_000_000;
-
-const DELETES: [(&str, Deletes); 2] = [("soft", Deletes::Soft), ("hard", Deletes::Hard)];
-const UNKNOWN: [(&str, UnknownAttributes); 3] =
-    [("extra", UnknownAttributes::Extra), ("ignore", UnknownAttributes::Ignore), ("fail", UnknownAttributes::Fail)];
-const MODES: [(&str, Mode); 3] = [("append", Mode::Append), ("update", Mode::Update), ("replace", Mode::Replace)];
 
 pub(super) fn config(
     file: &str,
@@ -48,13 +42,12 @@ pub(super) fn config(
         section.finish(&["url"]);
         url
     });
-    let defaults = defaults(&root);
-    let pipelines = pipelines(&root, defaults, catalog);
+    let (pipelines, hash_key) = pipelines::read(&root, catalog);
     root.finish(&["version", "source", "destination", "state", "defaults", "pipelines"]);
     let problems = reader.into_problems();
     match (source, destination) {
         (Some(source), Some(destination)) if problems.is_empty() => {
-            Ok(Config { source, destination, state_url, pipelines })
+            Ok(Config { source, destination, state_url, hash_key, pipelines })
         }
         _ => Err(ConfigError::new(file, problems)),
     }
@@ -188,26 +181,15 @@ fn encrypted_or_loopback(url: Url) -> Result<Url, String> {
 }
 
 fn api_key(section: &Section<'_, '_, '_>) -> Option<SecretString> {
-    let Some(found) = section.find("api_key") else {
-        return match section.reader.environment.get(API_KEY_VARIABLE) {
-            Some(key) if !key.is_empty() => Some(SecretString::from(key.trim())),
-            _ => {
-                let told = format!("the environment variable {API_KEY_VARIABLE} is not set; export the API key in it");
-                section.reader.problem(section.line, section.key("api_key"), told);
-                None
-            }
-        };
-    };
-    let reference = match found.value {
-        Value::Text(text) => text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')),
-        _ => None,
-    };
-    if reference.is_none_or(|name| name.contains(['$', '{', '}'])) {
-        let told = format!("a secret must not stand in the file; write ${{{API_KEY_VARIABLE}}} and export it");
-        section.reader.problem(found.line, found.key, told);
-        return None;
+    if section.find("api_key").is_some() {
+        return section.secret("api_key", API_KEY_VARIABLE);
     }
-    section.text("api_key").map(|key| SecretString::from(key.trim()))
+    let key = section.reader.environment.get(API_KEY_VARIABLE).filter(|key| !key.is_empty());
+    if key.is_none() {
+        let told = format!("the environment variable {API_KEY_VARIABLE} is not set; export the API key in it");
+        section.reader.problem(section.line, section.key("api_key"), told);
+    }
+    key.map(|key| SecretString::from(key.trim()))
 }
 
 fn request_limit(section: &Section<'_, '_, '_>) -> RequestLimit {
@@ -256,70 +238,6 @@ fn s3(section: Section<'_, '_, '_>) -> S3 {
     let region = section.text("region");
     section.finish(&["endpoint", "region", "path_style", "allow_http"]);
     S3 { endpoint, region, addressing }
-}
-
-fn defaults(root: &Section<'_, '_, '_>) -> (Deletes, UnknownAttributes) {
-    root.section("defaults").map_or((Deletes::Soft, UnknownAttributes::Extra), |section| {
-        let deletes = section.choice("deletes", &DELETES).unwrap_or(Deletes::Soft);
-        let unknown = section.choice("unknown_attributes", &UNKNOWN).unwrap_or(UnknownAttributes::Extra);
-        section.finish(&["deletes", "unknown_attributes"]);
-        (deletes, unknown)
-    })
-}
-
-fn pipelines(
-    root: &Section<'_, '_, '_>,
-    (deletes, unknown): (Deletes, UnknownAttributes),
-    catalog: &Catalog,
-) -> Vec<Pipeline> {
-    let Some(section) = root.section("pipelines") else {
-        let all = catalog.iter().map(|entity| Pipeline {
-            entity: entity.name.clone(),
-            mode: entity.default_mode(),
-            start: None,
-            deletes,
-            unknown_attributes: unknown,
-        });
-        return all.collect();
-    };
-    let known: Vec<_> = catalog.iter().map(|entity| entity.name.as_str()).collect();
-    let mut pipelines = Vec::new();
-    for (name, inner) in section.children() {
-        let Some(entity) = catalog.get(name) else {
-            let told = format!("unknown entity; {}", nearest(name, &known));
-            section.reader.problem(inner.line, inner.path, told);
-            continue;
-        };
-        let mode = inner.choice("mode", &MODES).unwrap_or_else(|| entity.default_mode());
-        if !entity.modes.contains(&mode) {
-            let modes: Vec<_> = entity.modes.iter().map(ToString::to_string).collect();
-            let line = inner.find("mode").map_or(inner.line, |found| found.line);
-            let told = format!("{name} cannot be loaded in mode {mode}; it has {}", modes.join(", "));
-            section.reader.problem(line, inner.key("mode"), told);
-        }
-        refuse_unavailable(&inner);
-        pipelines.push(Pipeline {
-            entity: entity.name.clone(),
-            mode,
-            start: inner.instant("start_date"),
-            deletes: inner.choice("deletes", &DELETES).unwrap_or(deletes),
-            unknown_attributes: inner.choice("unknown_attributes", &UNKNOWN).unwrap_or(unknown),
-        });
-        inner.finish(&["mode", "start_date", "deletes", "unknown_attributes"]);
-    }
-    pipelines
-}
-
-/// Keys of the contract that this version does not honour yet: refused, because silence would be a broken promise.
-fn refuse_unavailable(section: &Section<'_, '_, '_>) {
-    for (key, told) in [
-        ("columns", "excluding and hashing columns is not available in this version"),
-        ("klasses", "only kobjects have klasses"),
-    ] {
-        if let Some(found) = section.find(key) {
-            section.reader.problem(found.line, found.key, told);
-        }
-    }
 }
 
 #[cfg(test)]

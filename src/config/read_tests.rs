@@ -1,6 +1,8 @@
 use secrecy::ExposeSecret;
 
+use super::super::{Deletes, HASH_KEY_VARIABLE, Treatment};
 use super::*;
+use crate::catalog::Mode;
 
 const KEY: &str = "invented-key-0123456789";
 
@@ -8,6 +10,7 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
     let environment = BTreeMap::from([
         (API_KEY_VARIABLE.to_owned(), KEY.to_owned()),
         ("AWS_REGION".to_owned(), "eu-west-1".to_owned()),
+        (HASH_KEY_VARIABLE.to_owned(), "invented-hash-key-0123456789".to_owned()),
         ("HOME".to_owned(), "/nowhere".to_owned()),
     ]);
     config("pipelines.yaml", text, &environment, &Catalog::embedded().unwrap())
@@ -23,7 +26,7 @@ fn the_least_configuration_loads_everything_with_careful_defaults() {
     assert_eq!(config.source.search_requests_per_minute, 80);
     assert!((config.source.rate_share - 0.5).abs() < f64::EPSILON);
     assert_eq!(config.source.settle, Duration::from_secs(300));
-    assert!(config.pipelines.len() >= 5);
+    assert_eq!(config.pipelines.len(), 50);
     assert_eq!(config.destination.aws.keys().collect::<Vec<_>>(), ["AWS_REGION"]);
     assert!(!format!("{config:?}").contains(KEY));
 }
@@ -54,7 +57,10 @@ defaults:
   unknown_attributes: extra
 pipelines:
   conversations: {mode: update, deletes: hard}
-  users: {mode: replace}
+  audit_logs:    {mode: append, start_date: 2026-09-01}
+  tags:          {mode: replace}
+  customers:     {mode: update, columns: {exclude: [birthday_at], hash: [name]}}
+  kobjects:      {mode: update, klasses: [order, subscription]}
   messages:
 ";
     let config = parse(text).unwrap();
@@ -63,10 +69,15 @@ pipelines:
     let told: Vec<_> = config.pipelines.iter().map(|one| (one.entity.as_str(), one.mode, one.deletes)).collect();
     let expected = [
         ("conversations", Mode::Update, Deletes::Hard),
-        ("users", Mode::Replace, Deletes::Soft),
+        ("audit_logs", Mode::Append, Deletes::Soft),
+        ("tags", Mode::Replace, Deletes::Soft),
+        ("customers", Mode::Update, Deletes::Soft),
+        ("kobjects", Mode::Update, Deletes::Soft),
         ("messages", Mode::Update, Deletes::Soft),
     ];
     assert_eq!(told, expected);
+    assert_eq!(config.pipelines[3].columns.treated.get("name"), Some(&Treatment::Hash));
+    assert_eq!(config.pipelines[4].klasses.as_ref().unwrap().len(), 2);
 }
 
 #[test]
@@ -86,7 +97,7 @@ destination:
 pipelines:
   convrsations: {mode: update}
   messages: {mode: replace, start_date: 2024-13-01}
-  notes: {columns: {exclude: [body]}}
+  notes: {columns: {exclude: [id]}}
 extra: 1
 ";
     let error = parse(text).unwrap_err().to_string();
@@ -102,7 +113,7 @@ extra: 1
         "pipelines.yaml:14: pipelines.convrsations: unknown entity; did you mean conversations?",
         "pipelines.yaml:15: pipelines.messages.mode: messages cannot be loaded in mode replace; it has update",
         "pipelines.yaml:15: pipelines.messages.start_date: expected a date",
-        "pipelines.yaml:16: pipelines.notes.columns:",
+        "pipelines.yaml:16: pipelines.notes.columns.exclude: id must stay as it is",
         "pipelines.yaml:17: extra: unknown key",
     ] {
         assert!(error.contains(told), "missing {told:?} in:\n{error}");

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use secrecy::SecretString;
 
 use super::problem::Problem;
 use super::tree::{Entry, Node, Value};
@@ -71,6 +72,13 @@ pub(super) struct Found<'n> {
     pub(super) line: u64,
     pub(super) key: String,
     pub(super) value: &'n Value,
+}
+
+/// A name in a list, with the line to blame.
+#[derive(Debug, Clone)]
+pub(super) struct Name {
+    pub(super) line: u64,
+    pub(super) text: String,
 }
 
 impl<'r, 'n, 'e> Section<'r, 'n, 'e> {
@@ -217,6 +225,48 @@ impl<'r, 'n, 'e> Section<'r, 'n, 'e> {
                 .map(|(_, value)| *value)
                 .ok_or_else(|| format!("expected one of {}", words.join(", ")))
         })
+    }
+
+    /// A list of names, each once.
+    pub(super) fn names(&self, name: &str) -> Option<Vec<Name>> {
+        let found = self.find(name)?;
+        let Value::List(items) = found.value else {
+            self.blame(&found, "a list of names like [one, two]");
+            return None;
+        };
+        let mut names: Vec<Name> = Vec::new();
+        for item in items {
+            let text = match &item.value {
+                Value::Text(text) => text.clone(),
+                Value::Integer(number) => number.to_string(),
+                other => {
+                    let told = format!("expected names, found {}", other.kind());
+                    self.reader.problem(item.line, self.key(name), told);
+                    continue;
+                }
+            };
+            if names.iter().any(|earlier| earlier.text == text) {
+                self.reader.problem(item.line, self.key(name), format!("{text} stands here twice; remove one"));
+            } else {
+                names.push(Name { line: item.line, text });
+            }
+        }
+        Some(names)
+    }
+
+    /// A secret, which stands in the environment: the file may only name the variable.
+    pub(super) fn secret(&self, name: &str, variable: &str) -> Option<SecretString> {
+        let found = self.find(name)?;
+        let reference = match found.value {
+            Value::Text(text) => text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')),
+            _ => None,
+        };
+        if reference.is_none_or(|name| name.contains(['$', '{', '}'])) {
+            let told = format!("a secret must not stand in the file; write ${{{variable}}} and export it");
+            self.reader.problem(found.line, found.key, told);
+            return None;
+        }
+        self.text(name).map(|secret| SecretString::from(secret.trim()))
     }
 
     /// Refuses every key that was not read, with the nearest known one as a hint.

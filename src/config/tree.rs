@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, Spanned};
 
 /// A value and the line on which it stands.
@@ -29,7 +29,7 @@ pub(super) enum Value {
     Integer(i64),
     Number(f64),
     Text(String),
-    List,
+    List(Vec<Node>),
     Map(Vec<Entry>),
 }
 
@@ -41,7 +41,7 @@ impl Value {
             Self::Boolean(_) => "true or false",
             Self::Integer(_) | Self::Number(_) => "a number",
             Self::Text(_) => "text",
-            Self::List => "a list",
+            Self::List(_) => "a list",
             Self::Map(_) => "a mapping",
         }
     }
@@ -115,9 +115,11 @@ impl<'de> Deserialize<'de> for Value {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-                // No key takes a list today, so that only its being one is of interest.
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Value::List)
+                let mut list = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    list.push(node(item));
+                }
+                Ok(Value::List(list))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
@@ -148,6 +150,15 @@ mod tests {
         let lines: Vec<_> = inner.iter().map(|entry| (entry.key.as_str(), entry.line, entry.node.line)).collect();
         assert_eq!(lines, [("c", 3, 3), ("c", 4, 4)]);
         assert!(matches!(&inner[1].node.value, Value::Text(date) if date == "2024-01-01"));
+    }
+
+    #[test]
+    fn every_item_of_a_list_knows_its_line() {
+        let root = parse("a:\n  - x\n  - 7\n").unwrap();
+        let Value::Map(entries) = root.value else { panic!("not a mapping") };
+        let Value::List(items) = &entries[0].node.value else { panic!("not a list") };
+        assert_eq!(items.iter().map(|item| item.line).collect::<Vec<_>>(), [2, 3]);
+        assert!(matches!(&items[0].value, Value::Text(text) if text == "x"));
     }
 
     #[test]
