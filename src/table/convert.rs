@@ -22,7 +22,7 @@ use super::plan::{Fill, Plan};
 use super::problems::Problems;
 use super::row::Row;
 use super::schema::TableSchema;
-use crate::catalog::{EntityName, SystemColumn};
+use crate::catalog::{ColumnType, EntityName, SystemColumn};
 
 /// The JSON text of one resource: `{type, id, attributes, relationships, links}` (API reference, section 5.1).
 pub type RawRecord<'a> = &'a [u8];
@@ -69,7 +69,7 @@ pub enum ConvertError {
 /// The rows of some records.
 #[derive(Debug, Clone)]
 pub struct Converted {
-    /// One row for each record that has its key, in the order of the records.
+    /// One [wide](TableSchema::wide) row for each record that has its key, in the order of the records.
     pub batch: RecordBatch,
     /// What was odd.
     pub problems: Problems,
@@ -101,7 +101,8 @@ impl Converter {
     /// A text that is no JSON, an attribute that must not be unknown, more than 2 GiB at once.
     pub fn convert(&self, records: &[RawRecord<'_>], extracted_at: DateTime<Utc>) -> Result<Converted, ConvertError> {
         fits_one_batch(records)?;
-        let kinds = self.schema.columns().iter().map(|column| column.kind);
+        let raw = self.plan.raws.iter().map(|_| ColumnType::Json);
+        let kinds = self.schema.columns().iter().map(|column| column.kind).chain(raw);
         let mut builders: Vec<_> = kinds.map(|kind| ColumnBuilder::new(kind, records.len())).collect();
         let (mut problems, mut without_key, mut rows) = (Problems::default(), Vec::new(), 0);
         let mut unknown_custom = BTreeSet::new();
@@ -136,8 +137,9 @@ impl Converter {
         rows: usize,
         extracted_at: DateTime<Utc>,
     ) -> Result<RecordBatch, ArrowError> {
-        let columns = builders.into_iter().zip(&self.plan.fills).map(|(builder, fill)| match fill {
-            Fill::System(SystemColumn::ExtractedAt) => instants(extracted_at, rows),
+        let fills = self.plan.fills.iter().map(Some).chain(std::iter::repeat(None));
+        let columns = builders.into_iter().zip(fills).map(|(builder, fill)| match fill {
+            Some(Fill::System(SystemColumn::ExtractedAt)) => instants(extracted_at, rows),
             _ => {
                 let mut column = builder.finish();
                 // Builders double their room when it is full, and batches wait to be sorted.
@@ -146,7 +148,7 @@ impl Converter {
             }
         });
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(Arc::clone(self.schema.arrow()), columns.collect(), &options)
+        RecordBatch::try_new_with_options(Arc::clone(self.schema.wide()), columns.collect(), &options)
     }
 }
 

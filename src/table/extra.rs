@@ -10,7 +10,7 @@
 //! The rule: keys and values are the source's own text, unchanged; members are sorted by key within
 //! each object that is taken apart, so that the same record always gives the same text.
 
-use super::json::Member;
+use super::json::{JsonText, Member};
 use super::plan::{ATTRIBUTES, Node, Object, Plan};
 
 /// Holds what is no attribute: members of the record.
@@ -50,30 +50,29 @@ impl Extra<'_> {
             members.sort_by_key(|member| member.key);
         }
         let inhabited = self.inhabited(plan);
-        let mut json = JsonText(String::from("{"));
+        let mut json = JsonText::object();
         self.attributes(plan, &inhabited, Names::Plain, &mut json);
         if self.has_clashing(plan, &inhabited) {
-            json.open(&quoted(CLASHING));
+            json.open_named(CLASHING);
             self.attributes(plan, &inhabited, Names::Clashing, &mut json);
             json.close();
         }
         if !self.relationships.is_empty() {
-            json.open(&quoted(RELATIONSHIPS));
+            json.open_named(RELATIONSHIPS);
             json.members(&self.relationships);
             json.close();
         }
         if !(self.record.is_empty() && self.odd_relationships.is_empty()) {
-            json.open(&quoted(RECORD));
+            json.open_named(RECORD);
             json.members(&self.record);
             if !self.odd_relationships.is_empty() {
-                json.open(&quoted("relationships"));
+                json.open_named("relationships");
                 json.members(&self.odd_relationships);
                 json.close();
             }
             json.close();
         }
-        json.close();
-        Some(json.0)
+        Some(json.end())
     }
 
     /// For each object of the plan, whether anything left over stands in it or below it.
@@ -127,43 +126,5 @@ fn names_of(name: Option<&str>) -> Names {
     match name {
         Some(RECORD | RELATIONSHIPS | CLASHING) => Names::Clashing,
         Some(_) | None => Names::Plain,
-    }
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{name}\"")
-}
-
-/// A JSON object while it is written.
-struct JsonText(String);
-
-impl JsonText {
-    fn key(&mut self, key: &str) {
-        // No JSON value ends with an opening brace, so this is the start of an object.
-        if !self.0.ends_with('{') {
-            self.0.push(',');
-        }
-        self.0.push_str(key);
-        self.0.push(':');
-    }
-
-    fn member(&mut self, member: &Member<'_>) {
-        self.key(member.key);
-        self.0.push_str(member.value);
-    }
-
-    fn members(&mut self, members: &[Member<'_>]) {
-        for member in members {
-            self.member(member);
-        }
-    }
-
-    fn open(&mut self, key: &str) {
-        self.key(key);
-        self.0.push('{');
-    }
-
-    fn close(&mut self) {
-        self.0.push('}');
     }
 }

@@ -7,7 +7,7 @@ use super::custom::CUSTOM;
 use super::extra::Extra;
 use super::given::{DELETED, DELETED_AT, GIVEN, IMPLIED};
 use super::json::{self, Member};
-use super::plan::{ATTRIBUTES, Claim, Node, Plan, Target};
+use super::plan::{ATTRIBUTES, Claim, Node, Plan, Slot, Target};
 use super::problems::{Mismatch, Problems};
 
 /// The parts of one record.
@@ -22,6 +22,15 @@ pub(super) struct Parts<'a> {
     pub(super) unknown: Option<String>,
     /// Names of the organisation's own attributes without a column.
     pub(super) unknown_custom: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Parts<'a> {
+    /// Lets a value wait; the last one of its name counts.
+    fn put(&mut self, slot: Option<Slot>, member: Member<'a>) {
+        if let Some(place) = slot.and_then(|slot| self.slots.get_mut(slot)) {
+            *place = Some(member);
+        }
+    }
 }
 
 /// What the record that an element belongs to says of being deleted; JSON texts.
@@ -80,11 +89,7 @@ impl Gatherer<'_> {
                 Some(IMPLIED) if member.value.starts_with('{') => return self.implied(member.value, parts),
                 Some(DELETED) => parts.parent.deleted = Some(member.value),
                 Some(DELETED_AT) => parts.parent.deleted_at = Some(member.value),
-                Some(name) => {
-                    if let Some(place) = self.plan.given(name).and_then(|slot| parts.slots.get_mut(slot)) {
-                        *place = Some(member);
-                    }
-                }
+                Some(name) => parts.put(self.plan.given(name), member),
                 None => {}
             }
             Ok(())
@@ -113,16 +118,19 @@ impl Gatherer<'_> {
     ) -> serde_json::Result<()> {
         json::members(object, |member| {
             let name = member.name();
-            match name.as_deref().and_then(|name| self.plan.member(node, name)) {
-                Some(Target::Value(slot)) => {
-                    if let Some(place) = parts.slots.get_mut(slot) {
-                        *place = Some(member);
-                    }
-                }
+            let target = name.as_deref().and_then(|name| self.plan.member(node, name));
+            let slot = match target {
+                Some(Target::Value(slot) | Target::Unclaimed(slot)) => Some(slot),
+                Some(Target::Object(child)) => self.plan.object(child).and_then(|object| object.whole),
+                None => None,
+            };
+            parts.put(slot, member);
+            match target {
+                Some(Target::Value(_)) => {}
                 Some(Target::Object(child)) if member.value.starts_with('{') && !json::is_masked(member.value) => {
                     return self.attributes(child, member.value, parts, problems);
                 }
-                target => {
+                Some(_) | None => {
                     let Some(found) = json::kind(member.value) else { return Ok(()) };
                     if let Some(Target::Object(child)) = target {
                         let path = self.plan.object(child).map_or("", |object| &object.path);
@@ -181,12 +189,12 @@ impl Gatherer<'_> {
             let Some(value) = data else { return Ok(()) };
             let data = Member { key: member.key, value };
             match member.name().and_then(|name| self.plan.relationship(&name)) {
-                Some(slot) => {
-                    if let Some(place) = parts.slots.get_mut(slot) {
-                        *place = Some(data);
-                    }
+                Some(Target::Value(slot)) => parts.put(Some(slot), data),
+                Some(Target::Unclaimed(slot)) => {
+                    parts.put(Some(slot), data);
+                    parts.extra.relationships.push(data);
                 }
-                None => parts.extra.relationships.push(data),
+                Some(Target::Object(_)) | None => parts.extra.relationships.push(data),
             }
             Ok(())
         })

@@ -56,6 +56,81 @@ pub(super) fn members<'a>(
     json.end()
 }
 
+/// The value of the member `name` of an object, unless it is null; the last one of that name counts.
+pub(super) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    let mut found = None;
+    members(object, |member| {
+        if member.name().as_deref() == Some(name) {
+            found = Some(member.value);
+        }
+        Ok(())
+    })
+    .ok()?;
+    found.filter(|value| kind(value).is_some())
+}
+
+/// Whether an object has no member.
+pub(super) fn is_empty_object(object: &str) -> bool {
+    let inner = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    inner.is_some_and(|inner| inner.trim_ascii().is_empty())
+}
+
+/// A JSON object while it is written.
+pub(super) struct JsonText(String);
+
+impl JsonText {
+    pub(super) fn object() -> Self {
+        Self(String::from("{"))
+    }
+
+    pub(super) fn member(&mut self, member: &Member<'_>) {
+        self.key(member.key);
+        self.0.push_str(member.value);
+    }
+
+    pub(super) fn members(&mut self, members: &[Member<'_>]) {
+        for member in members {
+            self.member(member);
+        }
+    }
+
+    /// A member of our own, whose name has the characters `name`.
+    pub(super) fn value(&mut self, name: &str, json: &str) {
+        self.key(&serde_json::Value::from(name).to_string());
+        self.0.push_str(json);
+    }
+
+    /// Begins an object inside, whose name has the JSON text `key`.
+    pub(super) fn open(&mut self, key: &str) {
+        self.key(key);
+        self.0.push('{');
+    }
+
+    /// Begins an object inside, whose name has the characters `name`.
+    pub(super) fn open_named(&mut self, name: &str) {
+        self.open(&serde_json::Value::from(name).to_string());
+    }
+
+    /// Ends the object that was opened last.
+    pub(super) fn close(&mut self) {
+        self.0.push('}');
+    }
+
+    pub(super) fn end(mut self) -> String {
+        self.close();
+        self.0
+    }
+
+    fn key(&mut self, key: &str) {
+        // No JSON value ends with an opening brace, so this is the start of an object.
+        if !self.0.ends_with('{') {
+            self.0.push(',');
+        }
+        self.0.push_str(key);
+        self.0.push(':');
+    }
+}
+
 /// What the JSON text holds; none for `null`.
 pub(super) fn kind(json: &str) -> Option<JsonKind> {
     match json.as_bytes().first() {

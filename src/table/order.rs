@@ -74,11 +74,11 @@ pub(super) struct Revisions {
 
 impl RowOrder {
     pub(super) fn key_columns(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, TableError> {
-        self.key.iter().map(|name| column(batch, name)).collect()
+        self.key.iter().map(|name| column(batch, name).cloned()).collect()
     }
 
     pub(super) fn revisions(&self, batch: &RecordBatch) -> Result<Revisions, TableError> {
-        let array = |name: &Option<String>| name.as_deref().map(|name| column(batch, name)).transpose();
+        let array = |name: &Option<String>| name.as_deref().map(|name| column(batch, name).cloned()).transpose();
         Ok(Revisions { rev: array(&self.rev)?, updated_at: array(&self.updated_at)? })
     }
 }
@@ -95,6 +95,6 @@ impl Revisions {
     }
 }
 
-fn column(batch: &RecordBatch, name: &str) -> Result<ArrayRef, TableError> {
-    batch.column_by_name(name).cloned().ok_or_else(|| TableError::MissingColumn(name.to_owned()))
+pub(super) fn column<'a>(batch: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, TableError> {
+    batch.column_by_name(name).ok_or_else(|| TableError::MissingColumn(name.to_owned()))
 }

@@ -1,13 +1,13 @@
 //! Where each part of a record goes: the schema turned into look-ups by JSON key.
 //!
-//! The rule: a column has at most one *slot*, the place where its JSON text waits until the record
-//! is read to its end. A key that is repeated fills the same slot again, so the last one wins.
+//! The rule: a part of a record has one *slot*, the place where its JSON text waits until the record
+//! is read to its end, whatever reads it from there. A key that is repeated fills the same slot again, so the last one wins.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::custom::CUSTOM;
 use super::schema::{OwnAttributes, RowKind, TableSchema};
-use crate::catalog::{Given, Relation, Source, SystemColumn};
+use crate::catalog::{ElementsOf, Given, Relation, Source, SystemColumn};
 
 /// Position of a waiting JSON text.
 pub(super) type Slot = usize;
@@ -22,13 +22,15 @@ pub(super) const ATTRIBUTES: Node = 0;
 #[derive(Debug)]
 pub(super) struct Plan {
     objects: Vec<Object>,
-    relationships: HashMap<String, Slot>,
+    relationships: HashMap<String, Target>,
     given: BTreeMap<Given, Slot>,
     /// What becomes of the resource's own id.
     pub(super) id: Claim,
     /// The object of the organisation's own attributes.
     pub(super) custom: Option<Node>,
     pub(super) fills: Vec<Fill>,
+    /// The texts of elements, which stand after the columns of the table.
+    pub(super) raws: Vec<Raw>,
     pub(super) slots: usize,
     pub(super) deleted: SystemInput,
     pub(super) deleted_at: SystemInput,
@@ -43,13 +45,27 @@ pub(super) struct Object {
     pub(super) path: String,
     pub(super) parent: Option<Node>,
     members: HashMap<String, Target>,
+    /// Where its own text waits, if elements are in it.
+    pub(super) whole: Option<Slot>,
 }
 
 /// What a key of an object stands for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Target {
+    /// The value of a column.
     Value(Slot),
+    /// A value that no column holds, but in which there are elements.
+    Unclaimed(Slot),
+    /// An object with columns below it.
     Object(Node),
+}
+
+/// Where the text of elements comes from.
+#[derive(Debug)]
+pub(super) struct Raw {
+    pub(super) slot: Slot,
+    /// Keys to follow inside of that value.
+    pub(super) below: Vec<String>,
 }
 
 /// Where a column's value comes from.
@@ -98,7 +114,8 @@ impl SystemInput {
 
 impl Plan {
     pub(super) fn new(schema: &TableSchema) -> Self {
-        let root = Object { key: String::new(), path: String::new(), parent: None, members: HashMap::new() };
+        let root =
+            Object { key: String::new(), path: String::new(), parent: None, members: HashMap::new(), whole: None };
         let mut plan = Self {
             objects: vec![root],
             relationships: HashMap::new(),
@@ -106,6 +123,7 @@ impl Plan {
             id: Claim::None,
             custom: None,
             fills: Vec::new(),
+            raws: Vec::new(),
             slots: 0,
             deleted: SystemInput::None,
             deleted_at: SystemInput::None,
@@ -117,6 +135,7 @@ impl Plan {
         plan.custom = plan.own_attributes(schema.own_attributes());
         plan.deleted = plan.system_input("deleted", schema.row_kind());
         plan.deleted_at = plan.system_input("deletedAt", schema.row_kind());
+        plan.raws = schema.elements().iter().map(|of| plan.raw(of)).collect();
         plan
     }
 
@@ -126,7 +145,7 @@ impl Plan {
     }
 
     /// The slot of the data of the relationship `name`.
-    pub(super) fn relationship(&self, name: &str) -> Option<Slot> {
+    pub(super) fn relationship(&self, name: &str) -> Option<Target> {
         self.relationships.get(name).copied()
     }
 
@@ -156,7 +175,7 @@ impl Plan {
             }
             Source::Relationship { name, relation } => {
                 let slot = self.next_slot();
-                self.relationships.insert(name.clone(), slot);
+                self.relationships.insert(name.clone(), Target::Value(slot));
                 match relation {
                     Relation::One(kind) => Fill::One { slot, resource_type: kind.clone() },
                     Relation::Many(kind) => Fill::Many { slot, resource_type: kind.clone() },
@@ -201,7 +220,7 @@ impl Plan {
         object.members.insert(name.to_owned(), Target::Object(node));
         let path = if object.path.is_empty() { name.to_owned() } else { format!("{}.{name}", object.path) };
         let key = serde_json::Value::from(name).to_string();
-        self.objects.push(Object { key, path, parent: Some(parent), members: HashMap::new() });
+        self.objects.push(Object { key, path, parent: Some(parent), members: HashMap::new(), whole: None });
         node
     }
 
@@ -217,7 +236,7 @@ impl Plan {
     fn system_input(&mut self, attribute: &str, kind: RowKind) -> SystemInput {
         match self.member(ATTRIBUTES, attribute) {
             Some(Target::Value(slot)) => SystemInput::Shared(slot),
-            Some(Target::Object(_)) => SystemInput::None,
+            Some(Target::Object(_) | Target::Unclaimed(_)) => SystemInput::None,
             None => {
                 let slot = self.attribute(&[attribute.to_owned()]).1;
                 match kind {
@@ -226,6 +245,50 @@ impl Plan {
                 }
             }
         }
+    }
+
+    fn raw(&mut self, of: &ElementsOf) -> Raw {
+        let slot = match of {
+            ElementsOf::Attribute(path) => return self.raw_attribute(&path.0),
+            ElementsOf::Included => self.given_slot(Given::Included),
+            ElementsOf::Relationship(name) => match self.relationship(name) {
+                Some(Target::Value(slot) | Target::Unclaimed(slot)) => slot,
+                Some(Target::Object(_)) | None => {
+                    let slot = self.next_slot();
+                    self.relationships.insert(name.clone(), Target::Unclaimed(slot));
+                    slot
+                }
+            },
+        };
+        Raw { slot, below: Vec::new() }
+    }
+
+    /// The value at that path: that of a column, inside of one, around some, or apart from all.
+    fn raw_attribute(&mut self, path: &[String]) -> Raw {
+        let mut node = ATTRIBUTES;
+        let mut names = path.iter();
+        while let Some(name) = names.next() {
+            let slot = match self.member(node, name) {
+                Some(Target::Object(child)) => {
+                    node = child;
+                    continue;
+                }
+                Some(Target::Value(slot) | Target::Unclaimed(slot)) => slot,
+                None => {
+                    let slot = self.next_slot();
+                    if let Some(object) = self.objects.get_mut(node) {
+                        object.members.insert(name.clone(), Target::Unclaimed(slot));
+                    }
+                    slot
+                }
+            };
+            return Raw { slot, below: names.cloned().collect() };
+        }
+        let slot = self.object(node).and_then(|object| object.whole).unwrap_or_else(|| self.next_slot());
+        if let Some(object) = self.objects.get_mut(node) {
+            object.whole = Some(slot);
+        }
+        Raw { slot, below: Vec::new() }
     }
 
     const fn next_slot(&mut self) -> Slot {

@@ -3,7 +3,7 @@
 use super::builder::ColumnBuilder;
 use super::gather::Parts;
 use super::json::{self, Member};
-use super::plan::{ATTRIBUTES, Fill, Node, Plan, Slot, SystemInput};
+use super::plan::{ATTRIBUTES, Fill, Node, Plan, Raw, Slot, SystemInput};
 use super::problems::{Mismatch, Problems};
 use super::schema::TableSchema;
 use crate::catalog::{ColumnType, SystemColumn};
@@ -54,6 +54,11 @@ impl<'a> Row<'_, 'a> {
 
     /// Appends one cell to each builder but that of `_extracted_at`, which is the same for all rows.
     pub(super) fn append_to(mut self, builders: &mut [ColumnBuilder], problems: &mut Problems) {
+        let Some((builders, raw)) = builders.split_at_mut_checked(self.plan.fills.len()) else { return };
+        for (source, builder) in self.plan.raws.iter().zip(raw) {
+            // JSON text always fits a column of JSON.
+            let _fits = builder.append(self.raw(source));
+        }
         let columns = self.schema.columns().iter().zip(&self.plan.fills);
         for ((column, fill), builder) in columns.zip(&mut *builders) {
             let Some(left) = self.cell(fill, builder) else { continue };
@@ -70,10 +75,15 @@ impl<'a> Row<'_, 'a> {
         let extra = self.parts.extra.text(self.plan);
         for (fill, builder) in self.plan.fills.iter().zip(builders) {
             if matches!(fill, Fill::System(SystemColumn::Extra)) {
-                // JSON text always fits a column of JSON.
                 let _fits = builder.append(extra.as_deref());
             }
         }
+    }
+
+    /// The JSON text of elements.
+    fn raw(&self, source: &Raw) -> Option<&'a str> {
+        let value = self.slot(source.slot)?.value;
+        source.below.iter().try_fold(value, |value, name| json::member(value, name))
     }
 
     fn cell(&self, fill: &Fill, builder: &mut ColumnBuilder) -> Option<Leftover<'a>> {

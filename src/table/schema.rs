@@ -1,12 +1,15 @@
 //! The Arrow schema of an entity's table.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Schema, SchemaRef};
 
-use super::field::field;
-use super::order::RowOrder;
-use crate::catalog::{Access, Column, ColumnType, Entity, EntityName, Source};
+use super::elements::raw_column;
+use super::field::{data_type, field};
+use super::order::{RowOrder, TableError};
+use crate::catalog::{Access, Column, ColumnType, ElementsOf, Entity, EntityName, Source};
 
 /// The columns of a table: what the catalogue says of them, and their Arrow schema. Cloning it is cheap.
 #[derive(Debug, Clone)]
@@ -18,7 +21,9 @@ struct Parts {
     resource_type: String,
     own_attributes: OwnAttributes,
     columns: Vec<Column>,
+    elements: Vec<ElementsOf>,
     arrow: SchemaRef,
+    wide: SchemaRef,
     order: RowOrder,
     row_kind: RowKind,
 }
@@ -64,7 +69,9 @@ impl TableSchema {
             resource_type: entity.resource_type.clone(),
             own_attributes: entity.custom.as_ref().map_or(OwnAttributes::None, |_| OwnAttributes::Custom),
             columns: entity.columns.clone(),
-            arrow: arrow_schema(&entity.columns),
+            elements: Vec::new(),
+            arrow: arrow_schema(&entity.columns, &[]),
+            wide: arrow_schema(&entity.columns, &[]),
             order,
             row_kind,
         }))
@@ -78,8 +85,14 @@ impl TableSchema {
         let is_system = |column: &Column| matches!(column.source, Source::System(_));
         let at = parts.columns.iter().position(is_system).unwrap_or(parts.columns.len());
         parts.columns.splice(at..at, columns.into_iter().filter(|column| !self.has(&column.source)));
-        parts.arrow = arrow_schema(&parts.columns);
-        Self(Arc::new(parts))
+        parts.with_fields()
+    }
+
+    /// The same, and [`wide`](Self::wide) rows keep the JSON texts of these elements, for tables of their own.
+    #[must_use]
+    pub fn with_elements(&self, elements: BTreeSet<ElementsOf>) -> Self {
+        let elements = elements.into_iter().collect();
+        Parts { elements, ..Parts::clone(&self.0) }.with_fields()
     }
 
     /// The entity whose records the table holds.
@@ -94,6 +107,21 @@ impl TableSchema {
         &self.0.arrow
     }
 
+    /// The columns of converted rows: those of the table, then a column of JSON text for each of the elements that are
+    /// kept. Rows are sorted in this form, and [`visible`](Self::visible) leaves those of the table.
+    #[must_use]
+    pub fn wide(&self) -> &SchemaRef {
+        &self.0.wide
+    }
+
+    /// The columns of the table out of wide rows.
+    ///
+    /// # Errors
+    /// Rows that are not of this schema.
+    pub fn visible(&self, wide: &RecordBatch) -> Result<RecordBatch, TableError> {
+        Ok(wide.project(&(0..self.0.columns.len()).collect::<Vec<_>>())?)
+    }
+
     /// What identifies a row, and which of two copies of it is the newer one.
     #[must_use]
     pub fn order(&self) -> &RowOrder {
@@ -103,6 +131,10 @@ impl TableSchema {
     /// Whether a column holds the values from there.
     pub(super) fn has(&self, source: &Source) -> bool {
         self.0.columns.iter().any(|column| column.source == *source)
+    }
+
+    pub(super) fn elements(&self) -> &[ElementsOf] {
+        &self.0.elements
     }
 
     pub(super) fn own_attributes(&self) -> OwnAttributes {
@@ -122,8 +154,18 @@ impl TableSchema {
     }
 }
 
-fn arrow_schema(columns: &[Column]) -> SchemaRef {
-    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+impl Parts {
+    /// With the Arrow schemas that the columns now have.
+    fn with_fields(mut self) -> TableSchema {
+        self.arrow = arrow_schema(&self.columns, &[]);
+        self.wide = arrow_schema(&self.columns, &self.elements);
+        TableSchema(Arc::new(self))
+    }
+}
+
+fn arrow_schema(columns: &[Column], elements: &[ElementsOf]) -> SchemaRef {
+    let raw = elements.iter().map(|of| Field::new(raw_column(of), data_type(ColumnType::Json), true));
+    Arc::new(Schema::new(columns.iter().map(field).chain(raw).collect::<Vec<_>>()))
 }
 
 fn column_of(entity: &Entity, attribute: &str, kind: ColumnType) -> Option<String> {

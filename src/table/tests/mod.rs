@@ -1,6 +1,7 @@
 //! What the tests of this module share.
 
 mod conversion;
+mod elements;
 mod given;
 mod merging;
 mod round_trip;
