@@ -5,15 +5,16 @@ use arrow::datatypes::SchemaRef;
 
 use super::join::{Change, Join, Step};
 use super::order::{MergePolicy, RowOrder, TableError};
+use super::surplus::Replaced;
 
-/// How many incoming rows did what.
+/// How many rows did what; incoming ones, but for those that are surplus.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MergeCounts {
     /// Rows with a new key.
     pub inserted: u64,
     /// Rows that replace a stored one.
     pub updated: u64,
-    /// Rows that tell of a delete.
+    /// Rows that tell of a delete, and surplus rows.
     pub deleted: u64,
     /// Rows that say nothing new.
     pub unchanged: u64,
@@ -53,6 +54,7 @@ impl MergeCounts {
 pub struct Comparison {
     join: Join,
     changes: Vec<Change>,
+    surplus: u64,
     stored_rows: u64,
 }
 
@@ -62,8 +64,10 @@ pub struct Comparison {
 pub struct Compared {
     /// What each incoming row does, in their order.
     pub changes: Vec<Change>,
-    /// The same, counted.
+    /// The same, counted, and the surplus rows.
     pub counts: MergeCounts,
+    /// How many stored rows are surplus.
+    pub surplus: u64,
     /// How many stored rows there were.
     pub stored_rows: u64,
 }
@@ -80,7 +84,15 @@ impl Comparison {
         incoming: &RecordBatch,
     ) -> Result<Self, TableError> {
         let join = Join::new(schema, order, policy, incoming)?;
-        Ok(Self { join, changes: Vec::with_capacity(incoming.num_rows()), stored_rows: 0 })
+        Ok(Self { join, changes: Vec::with_capacity(incoming.num_rows()), surplus: 0, stored_rows: 0 })
+    }
+
+    /// The same, with incoming rows that are complete for some parents: what else they have is surplus. Of the stored
+    /// rows, all of these parents are needed then, not only those with the keys of incoming ones.
+    #[must_use]
+    pub fn replacing(mut self, replaced: Replaced) -> Self {
+        self.join.replace(replaced);
+        self
     }
 
     /// Takes the next stored rows, which continue the former ones in the order of keys.
@@ -88,8 +100,11 @@ impl Comparison {
     /// # Errors
     /// Stored rows that are not sorted, or that do not fit the schema.
     pub fn push(&mut self, stored: &RecordBatch) -> Result<(), TableError> {
-        let changes = &mut self.changes;
-        self.join.pass(stored, |step| changes.extend(change(step)))?;
+        let (changes, surplus) = (&mut self.changes, &mut self.surplus);
+        self.join.pass(stored, |step| {
+            *surplus += u64::from(matches!(step, Step::Surplus(_)));
+            changes.extend(change(step));
+        })?;
         self.stored_rows += stored.num_rows() as u64;
         Ok(())
     }
@@ -98,11 +113,11 @@ impl Comparison {
     pub fn finish(mut self) -> Compared {
         let changes = &mut self.changes;
         self.join.finish(|step| changes.extend(change(step)));
-        let mut counts = MergeCounts::default();
+        let mut counts = MergeCounts { deleted: self.surplus, ..MergeCounts::default() };
         for change in &self.changes {
             counts.count(*change);
         }
-        Compared { changes: self.changes, counts, stored_rows: self.stored_rows }
+        Compared { changes: self.changes, counts, surplus: self.surplus, stored_rows: self.stored_rows }
     }
 }
 
@@ -116,7 +131,7 @@ impl Compared {
 
 const fn change(step: Step) -> Option<Change> {
     match step {
-        Step::Stored(_) => None,
+        Step::Stored(_) | Step::Surplus(_) => None,
         Step::Incoming(_, change) | Step::Both(_, _, change) => Some(change),
     }
 }

@@ -5,12 +5,13 @@
 
 use std::cmp::Ordering;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, DynComparator, RecordBatch, make_comparator};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, DynComparator, RecordBatch, StringArray, make_comparator};
 use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 
 use super::conform::conform;
 use super::order::{Deletes, MergePolicy, Revisions, RowOrder, TableError};
+use super::surplus::Replaced;
 use crate::catalog::SystemColumn;
 
 /// What an incoming row does to a table.
@@ -44,6 +45,8 @@ impl Change {
 pub(super) enum Step {
     /// A stored row that no incoming row has the key of.
     Stored(usize),
+    /// Such a row that is deleted because of that.
+    Surplus(usize),
     /// An incoming row whose key is in none of the stored rows so far.
     Incoming(usize, Change),
     /// A stored row and the incoming row with the same key, and what the latter does.
@@ -55,6 +58,7 @@ pub(super) struct Join {
     schema: SchemaRef,
     order: RowOrder,
     policy: MergePolicy,
+    replaced: Option<Replaced>,
     incoming: Side,
     next: usize,
     last_key: Option<Vec<ArrayRef>>,
@@ -86,7 +90,16 @@ impl Join {
         let incoming = Side::new(order, conform(schema, incoming)?)?;
         ascending(None, &incoming.keys)?;
         let (schema, order) = (SchemaRef::clone(schema), order.clone());
-        Ok(Self { schema, order, policy, incoming, next: 0, last_key: None })
+        Ok(Self { schema, order, policy, replaced: None, incoming, next: 0, last_key: None })
+    }
+
+    /// Tells that the incoming rows are complete for some parents.
+    pub(super) fn replace(&mut self, replaced: Replaced) {
+        self.replaced = Some(replaced);
+    }
+
+    pub(super) const fn replaced(&self) -> Option<&Replaced> {
+        self.replaced.as_ref()
     }
 
     /// The incoming rows, with all columns of the schema.
@@ -103,6 +116,7 @@ impl Join {
         let stored = Side::new(&self.order, conform(&self.schema, stored)?)?;
         ascending(self.last_key.as_deref(), &stored.keys)?;
         let compare = Comparators::new(&stored, &self.incoming)?;
+        let parents = self.replaced.as_ref().map(|replaced| replaced.parents_of(&stored.batch)).transpose()?;
         let rows = stored.batch.num_rows();
         let mut row = 0;
         while row < rows {
@@ -113,7 +127,7 @@ impl Join {
             };
             match key_order {
                 Ordering::Less => {
-                    visit(Step::Stored(row));
+                    visit(self.alone(&stored, parents.as_ref(), row));
                     row += 1;
                 }
                 Ordering::Greater => {
@@ -139,6 +153,16 @@ impl Join {
             visit(Step::Incoming(row, self.unmatched(row)));
         }
         self.next = self.incoming.batch.num_rows();
+    }
+
+    /// What a stored row is that no incoming row has the key of.
+    fn alone(&self, stored: &Side, parents: Option<&StringArray>, row: usize) -> Step {
+        let is_replaced = self.replaced.as_ref().zip(parents).is_some_and(|(replaced, of)| replaced.holds(of, row));
+        match self.policy {
+            MergePolicy::Update(Deletes::Hard) if is_replaced => Step::Surplus(row),
+            MergePolicy::Update(Deletes::Soft) if is_replaced && !stored.is_deleted(row) => Step::Surplus(row),
+            MergePolicy::Append | MergePolicy::Update(_) => Step::Stored(row),
+        }
     }
 
     fn unmatched(&self, incoming: usize) -> Change {

@@ -10,14 +10,17 @@ use arrow::error::ArrowError;
 use super::compare::MergeCounts;
 use super::join::{Change, Join, Step};
 use super::order::{Deletes, MergePolicy, RowOrder, TableError};
+use super::surplus::Replaced;
 
 /// Rows of one batch that a merge gives: small enough that the texts of a column fit Arrow's 2 GiB.
 const OUTPUT_ROWS: usize = 16_384;
 
-/// Where an output row comes from: the stored batch or the incoming one, and its row there.
+/// Where an output row comes from: the stored batch, the incoming one, or the stored one with all rows deleted, and
+/// its row there.
 type Origin = (usize, usize);
 const STORED: usize = 0;
 const INCOMING: usize = 1;
+const DELETED: usize = 2;
 
 /// A merge of incoming rows into a stream of stored ones. In memory are the incoming rows and one stored batch.
 ///
@@ -43,6 +46,13 @@ impl Merger {
         Ok(Self { join: Join::new(schema, order, policy, incoming)?, policy, counts: MergeCounts::default() })
     }
 
+    /// The same, with incoming rows that are complete for some parents: what else they have is surplus.
+    #[must_use]
+    pub fn replacing(mut self, replaced: Replaced) -> Self {
+        self.join.replace(replaced);
+        self
+    }
+
     /// Takes the next stored rows, which continue the former ones in the order of keys, and gives the merged rows
     /// up to the last of their keys.
     ///
@@ -56,7 +66,11 @@ impl Merger {
         if untouched {
             return Ok(vec![stored]);
         }
-        Ok(output(&[&stored, self.join.incoming()], &origins)?)
+        let deletes = origins.iter().any(|(side, _)| *side == DELETED);
+        match self.join.replaced().filter(|_| deletes) {
+            Some(replaced) => Ok(output(&[&stored, self.join.incoming(), &replaced.deleted(&stored)?], &origins)?),
+            None => Ok(output(&[&stored, self.join.incoming()], &origins)?),
+        }
     }
 
     /// Ends the merge: gives the rows after the last stored key, and what the incoming rows did.
@@ -76,6 +90,13 @@ impl Merger {
 const fn survivor(policy: MergePolicy, counts: &mut MergeCounts, step: Step) -> Option<Origin> {
     let (stored, incoming, change) = match step {
         Step::Stored(row) => return Some((STORED, row)),
+        Step::Surplus(row) => {
+            counts.count(Change::Delete);
+            return match policy {
+                MergePolicy::Update(Deletes::Hard) => None,
+                MergePolicy::Update(Deletes::Soft) | MergePolicy::Append => Some((DELETED, row)),
+            };
+        }
         Step::Incoming(row, change) => (None, row, change),
         Step::Both(stored, row, change) => (Some((STORED, stored)), row, change),
     };

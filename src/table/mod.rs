@@ -36,6 +36,7 @@ mod rebuild;
 mod row;
 mod schema;
 mod sort;
+mod surplus;
 #[cfg(test)]
 mod tests;
 
@@ -53,3 +54,4 @@ pub use problems::{JsonKind, Misfit, Mismatch, Problems};
 pub use rebuild::{RebuildError, rebuild};
 pub use schema::TableSchema;
 pub use sort::newest_by_key;
+pub use surplus::Replaced;

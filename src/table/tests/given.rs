@@ -66,7 +66,7 @@ attributes:
 sources: [invented]
 ";
 
-fn schema(entity: &str) -> TableSchema {
+pub(super) fn schema(entity: &str) -> TableSchema {
     static CATALOG: LazyLock<Catalog> = LazyLock::new(|| {
         let files = [("things.yaml", THINGS), ("thing_wheels.yaml", WHEELS), ("thing_parts.yaml", PARTS)];
         Catalog::from_files(files).unwrap()

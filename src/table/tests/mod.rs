@@ -6,6 +6,7 @@ mod given;
 mod merging;
 mod round_trip;
 pub(super) mod rows;
+mod surplus;
 
 use std::sync::LazyLock;
 
