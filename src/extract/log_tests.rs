@@ -65,7 +65,7 @@ impl Pages for Log {
             }
             Request::Follow(link) => {
                 let numbers: Vec<i64> = link.split(['=', '&']).filter_map(|part| part.parse().ok()).collect();
-                (numbers[0], numbers[1], numbers[2] as usize, numbers[3] as usize)
+                (numbers[0], numbers[1], usize::try_from(numbers[2]).unwrap(), usize::try_from(numbers[3]).unwrap())
             }
             _ => panic!("a log is a list"),
         };

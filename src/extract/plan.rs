@@ -121,6 +121,18 @@ pub struct Known {
     pub start: Option<DateTime<Utc>>,
 }
 
+impl Known {
+    /// What holds for two tables that are read together: only what holds for both.
+    #[must_use]
+    pub fn together(self, other: Self) -> Self {
+        Self {
+            cursor: self.cursor.zip(other.cursor).map(|(a, b)| a.min(b)),
+            newest: self.newest,
+            start: self.start.zip(other.start).map(|(a, b)| a.max(b)),
+        }
+    }
+}
+
 /// How far before the cursor a run reads again.
 #[derive(Debug, Clone, Copy)]
 pub enum LookBack {

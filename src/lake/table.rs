@@ -86,6 +86,14 @@ impl Table {
         self.snapshot.files(key).await
     }
 
+    /// The live files that can hold a row whose timestamp `column` is after `instant`.
+    ///
+    /// # Errors
+    /// As [`Self::files`].
+    pub async fn files_after(&self, column: &str, instant: DateTime<Utc>) -> Result<Vec<DataFile>, LakeError> {
+        self.snapshot.files_after(column, instant).await
+    }
+
     /// The greatest value of a timestamp column, as far as the log has the bounds of its files; milliseconds.
     ///
     /// # Errors

@@ -9,14 +9,17 @@ use chrono::{DateTime, Utc};
 use futures::StreamExt;
 
 use super::budget;
+use super::discovery::{Discovery, Klass};
 use super::entity::{Goal, Load, Loaded, Shared};
-use super::error::RunError;
+use super::error::{EntityError, RunError};
 use super::exit::Exit;
-use super::progress::{EntityProgress, Phase};
-use super::report::{EntityReport, Outcome, Report, Requests, Rows};
+use super::job::{Job, Jobs};
+use super::klasses;
+use super::progress::{Counted, EntityProgress, Phase};
+use super::report::{EntityReport, Outcome, Report, Requests, Rows, Skip, Skipped};
 use super::session::{self, Source, World};
 use crate::api::Usage;
-use crate::catalog::Catalog;
+use crate::catalog::{Access, Catalog};
 use crate::config::{Config, Pipeline};
 use crate::lake::{Lake, Lease, LeaseError, LeaseTiming, Views};
 use crate::window::Window;
@@ -102,7 +105,7 @@ impl Run<'_> {
         let lake = session::lake(self.config, self.world)?;
         lake.probe().await?;
         let lease = Lease::acquire(&lake, &format!("run {id}"), LeaseTiming::default()).await.map_err(busy)?;
-        let reports = Mutex::new(self.config.pipelines.iter().map(not_loaded).collect());
+        let reports = Reports::new(&self.config.pipelines);
         let result = self.with_lease(&id, &lake, &lease, &reports).await;
         lease.release().await;
         let Ended { exit, early } = result?;
@@ -116,19 +119,13 @@ impl Run<'_> {
             started_at,
             seconds: self.world.clock.monotonic().saturating_sub(began).as_secs_f64(),
             exit_code: exit,
-            entities: reports.into_inner().unwrap_or_else(PoisonError::into_inner),
+            entities: reports.into_list(),
             requests: Requests::from(&self.watch.usage()),
             error: early,
         })
     }
 
-    async fn with_lease(
-        &self,
-        id: &str,
-        lake: &Lake,
-        lease: &Lease,
-        reports: &Mutex<Vec<EntityReport>>,
-    ) -> Result<Ended, RunError> {
+    async fn with_lease(&self, id: &str, lake: &Lake, lease: &Lease, reports: &Reports) -> Result<Ended, RunError> {
         let source = Source::open_after(self.config, self.world, budget::former(lake).await).await?;
         let ahead = source.time.local_ahead_by().num_seconds();
         if ahead.abs() > 60 {
@@ -137,13 +134,16 @@ impl Run<'_> {
         let until = source.time.settled(self.config.source.settle);
         let state = session::state(self.config, lake, source.time.clone()).await?;
         let views = Views::open(lake).await?;
+        let discovery = Discovery::default();
         let shared = Shared {
             run: id,
             config: self.config,
+            catalog: self.catalog,
             lake,
             views: &views,
             pages: &source.client,
             state: &state,
+            discovery: &discovery,
             time: &source.time,
             until,
             goal: self.goal(until)?,
@@ -197,56 +197,150 @@ impl Run<'_> {
         }
     }
 
-    /// Loads every entity, a few at a time, and keeps `views.sql` up to date.
-    async fn load_all(&self, shared: &Shared<'_>, lease: &Lease, reports: &Mutex<Vec<EntityReport>>) -> Ended {
-        let jobs = self.config.pipelines.iter().zip(&self.watch.entities).enumerate();
-        let loads = futures::stream::iter(jobs)
-            .map(|(at, (pipeline, progress))| async move { (at, self.load(shared, pipeline, progress).await) })
-            .buffer_unordered(self.config.source.concurrency);
-        futures::pin_mut!(loads);
-        let mut exit = Exit::Ok;
-        while let Some((at, (report, failure))) = loads.next().await {
-            if let Some(slot) = reports.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
-                *slot = report;
-            }
-            exit = match (exit, failure) {
-                (exit, None) => exit,
-                (_, Some(Failed::Run(exit, told))) => return Ended { exit, early: Some(told) },
-                (Exit::Ok, Some(Failed::Entity(own))) => own,
-                (_, Some(Failed::Entity(_))) => Exit::Partial,
-            };
-            if lease.is_lost() {
-                let told = "another run took over, because no heartbeat of this one came through for two minutes";
-                return Ended { exit: Exit::Busy, early: Some(told.to_owned()) };
+    /// Loads every entity, a few at a time: first what is read by itself, then what is read below it.
+    async fn load_all(&self, shared: &Shared<'_>, lease: &Lease, reports: &Reports) -> Ended {
+        let jobs = Jobs::of(&self.config.pipelines, self.catalog);
+        let mut ended = Ended { exit: Exit::Ok, early: None };
+        for jobs in [&jobs.first, &jobs.below] {
+            let loads = futures::stream::iter(jobs)
+                .map(|job| self.load(shared, job))
+                .buffer_unordered(self.config.source.concurrency);
+            futures::pin_mut!(loads);
+            while let Some(done) = loads.next().await {
+                reports.take(done.reports);
+                ended.exit = match (ended.exit, done.failed) {
+                    (exit, None) => exit,
+                    (_, Some(Failed::Run(exit, told))) => return Ended { exit, early: Some(told) },
+                    (Exit::Ok, Some(Failed::Entity(own))) => own,
+                    (_, Some(Failed::Entity(_))) => Exit::Partial,
+                };
+                if lease.is_lost() {
+                    let told = "another run took over, because no heartbeat of this one came through for two minutes";
+                    return Ended { exit: Exit::Busy, early: Some(told.to_owned()) };
+                }
             }
         }
-        Ended { exit, early: None }
+        ended
     }
 
-    async fn load(
-        &self,
-        shared: &Shared<'_>,
-        pipeline: &Pipeline,
-        progress: &EntityProgress,
-    ) -> (EntityReport, Option<Failed>) {
-        let Some(entity) = self.catalog.get(pipeline.entity.as_str()) else {
-            return (not_loaded(pipeline), Some(Failed::Entity(Exit::Internal)));
-        };
-        progress.enter(Phase::Loading);
-        let loaded = Load { shared, entity, pipeline, progress }.run().await;
-        let (report, error) = match loaded {
-            Ok(Loaded { report, error }) => (report, error),
+    /// Loads what a line of the configuration stands for.
+    async fn load(&self, shared: &Shared<'_>, job: &Job) -> Done {
+        let lines: Vec<_> = job.all().iter().filter_map(|job| self.watch.entities.get(job.line)).collect();
+        lines.iter().for_each(|line| line.enter(Phase::Loading));
+        let done = self.load_tables(shared, job).await;
+        let phase = if done.failed.is_some() { Phase::Failed } else { Phase::Done };
+        lines.iter().for_each(|line| line.enter(phase));
+        done
+    }
+
+    async fn load_tables(&self, shared: &Shared<'_>, job: &Job) -> Done {
+        let Some(progress) = self.watch.entities.get(job.line) else { return Done::default() };
+        let load = Load { shared, job, progress };
+        match &job.entity.access {
+            Access::PerParent { .. } => Done::of(job, load.run_below().await),
+            Access::Klasses { .. } => {
+                let pages = Counted { pages: shared.pages, progress };
+                match klasses::jobs(shared, job, &pages).await {
+                    Ok(klasses) => self.load_klasses(&load, &klasses).await,
+                    Err(error) => Done::of(job, Err(load.naming_roles(error))),
+                }
+            }
+            Access::Search { .. }
+            | Access::Lists { .. }
+            | Access::Log { .. }
+            | Access::Elements { .. }
+            | Access::Metadata { .. } => Done::of(job, load.run().await),
+        }
+    }
+
+    async fn load_klasses(&self, load: &Load<'_>, klasses: &[(Klass, Job)]) -> Done {
+        let mut done = Done::default();
+        for (klass, job) in klasses {
+            let mut own = Done::of(job, Load { job, ..*load }.run().await);
+            // Whether a klass that is not in use any more can still be searched was not seen.
+            if !klass.is_enabled() && own.is_refused {
+                own.failed = None;
+                let mut skipped = Skipped::default();
+                skipped.count(Skip::UnsearchableKlass);
+                for (_, report) in &mut own.reports {
+                    (report.outcome, report.error) = (Outcome::Complete, None);
+                    report.skipped = skipped.clone();
+                }
+            }
+            let ends = matches!(own.failed, Some(Failed::Run(..)));
+            done.absorb(own);
+            if ends {
+                break;
+            }
+        }
+        done
+    }
+}
+
+/// What became of a line of the configuration.
+#[derive(Default)]
+struct Done {
+    reports: Vec<(usize, EntityReport)>,
+    failed: Option<Failed>,
+    /// Whether the source does not know what was asked for.
+    is_refused: bool,
+}
+
+impl Done {
+    fn of(job: &Job, loaded: Result<Loaded, EntityError>) -> Self {
+        let (reports, error) = match loaded {
+            Ok(Loaded { reports, error }) => (reports, error),
             Err(error) => {
-                let told = Some(error.to_string());
-                (EntityReport { outcome: Outcome::Failed, error: told, ..not_loaded(pipeline) }, Some(error))
+                let told = error.to_string();
+                let failed = |job: &Job| EntityReport {
+                    outcome: Outcome::Failed,
+                    error: Some(told.clone()),
+                    ..not_loaded(&job.pipeline)
+                };
+                (job.all().into_iter().map(|job| (job.line, failed(job))).collect(), Some(error))
             }
         };
-        progress.enter(if error.is_some() { Phase::Failed } else { Phase::Done });
+        let is_refused = error.as_ref().is_some_and(EntityError::is_refused);
         let failed = error.map(|error| {
-            tracing::error!(entity = %pipeline.entity, %error, "failed");
+            tracing::error!(entity = %job.entity.name, %error, "failed");
             error.ends_run().map_or_else(|| Failed::Entity(error.exit()), |exit| Failed::Run(exit, error.to_string()))
         });
-        (report, failed)
+        Self { reports, failed, is_refused }
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.reports.extend(other.reports);
+        self.failed = match (self.failed.take(), other.failed) {
+            (failed, None) | (None, failed) => failed,
+            (_, Some(Failed::Run(exit, told))) => Some(Failed::Run(exit, told)),
+            (Some(_), Some(Failed::Entity(_))) => Some(Failed::Entity(Exit::Partial)),
+        };
+    }
+}
+
+/// The reports of all tables, by the line of the configuration that each belongs to.
+struct Reports(Mutex<Vec<Vec<EntityReport>>>);
+
+impl Reports {
+    fn new(pipelines: &[Pipeline]) -> Self {
+        Self(Mutex::new(pipelines.iter().map(|pipeline| vec![not_loaded(pipeline)]).collect()))
+    }
+
+    fn take(&self, reports: Vec<(usize, EntityReport)>) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun = std::collections::BTreeSet::new();
+        for (line, report) in reports {
+            if let Some(slot) = lines.get_mut(line) {
+                if begun.insert(line) {
+                    slot.clear();
+                }
+                slot.push(report);
+            }
+        }
+    }
+
+    fn into_list(self) -> Vec<EntityReport> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
     }
 }
 
@@ -279,6 +373,7 @@ fn not_loaded(pipeline: &Pipeline) -> EntityReport {
         version: None,
         cursor: None,
         problems: std::collections::BTreeMap::new(),
+        skipped: Skipped::default(),
         error: None,
     }
 }

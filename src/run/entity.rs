@@ -4,22 +4,29 @@
 //! the order of the plan, so that the cursor never passes what is not committed.
 
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 
+use super::custom::Attributes;
+use super::discovery::Discovery;
 use super::error::EntityError;
-use super::loader::{Loader, Progress};
+use super::family::{Agreement, Elements, Family};
+use super::job::Job;
+use super::loader::Loader;
 use super::progress::{Counted, EntityProgress};
-use super::report::{EntityReport, Outcome, problems};
+use super::reading::{Asked, Batch, Reading};
+use super::report::{EntityReport, Outcome, Skipped, problems};
 use super::server_time::ServerTime;
+use super::start::Start;
 use super::state::StateKeeper;
-use super::tables::{TableHome, backfill_id, cursor_id};
+use super::tables::{Reached, TableHome, backfill_id, cursor_id};
 use crate::api::{ApiError, Pages};
-use crate::catalog::{Access, Entity};
-use crate::config::{Config, Pipeline};
-use crate::extract::{self, Known, LookBack, Place, Plan, Read, Step, Walk, WalkError};
+use crate::catalog::{Catalog, Entity};
+use crate::config::Config;
+use crate::extract::{self, Known, LookBack, Place, Plan, Step, WalkError};
 use crate::lake::{CommitNote, Lake, Table, Views};
-use crate::table::TableSchema;
-use crate::window::{Window, text};
+use crate::window::Window;
 
 /// Pages that may wait to be converted, so that reading goes on during a commit.
 const PAGES_AHEAD: usize = 8;
@@ -42,10 +49,12 @@ pub enum Goal {
 pub(super) struct Shared<'a> {
     pub(super) run: &'a str,
     pub(super) config: &'a Config,
+    pub(super) catalog: &'a Catalog,
     pub(super) lake: &'a Lake,
     pub(super) views: &'a Views,
     pub(super) pages: &'a dyn Pages,
     pub(super) state: &'a StateKeeper,
+    pub(super) discovery: &'a Discovery,
     pub(super) time: &'a ServerTime,
     /// Everything updated before this instant has settled at the source.
     pub(super) until: DateTime<Utc>,
@@ -55,8 +64,7 @@ pub(super) struct Shared<'a> {
 /// One entity of a run.
 pub(super) struct Load<'a> {
     pub(super) shared: &'a Shared<'a>,
-    pub(super) entity: &'a Entity,
-    pub(super) pipeline: &'a Pipeline,
+    pub(super) job: &'a Job,
     pub(super) progress: &'a EntityProgress,
 }
 
@@ -65,175 +73,183 @@ pub(super) struct Load<'a> {
 struct Begin {
     window: Option<Window>,
     rescan: bool,
-    start: Start,
-}
-
-/// From where on a table is complete up to its cursor: not from an earlier start before the reading from there has
-/// come to where the table was before, whatever is committed on the way.
-#[derive(Debug, Clone, Copy)]
-struct Start {
-    start: DateTime<Utc>,
-    former: Option<Former>,
-}
-
-/// What a table held before it was loaded from an earlier start.
-#[derive(Debug, Clone, Copy)]
-struct Former {
-    start: DateTime<Utc>,
-    cursor: DateTime<Utc>,
-}
-
-impl Start {
-    fn new(start: DateTime<Utc>, known: Known) -> Self {
-        let former = known.start.zip(known.cursor).map(|(start, cursor)| Former { start, cursor });
-        Self { start, former }
-    }
-
-    /// The start that holds once everything before `reached` is committed.
-    fn held_at(&self, reached: DateTime<Utc>) -> DateTime<Utc> {
-        match self.former {
-            Some(former) if former.start <= self.start || reached < former.cursor => former.start,
-            _ => self.start,
-        }
-    }
 }
 
 /// How a load ended, as far as it got.
 pub(super) struct Loaded {
-    pub(super) report: EntityReport,
+    /// Each table, with the line of the configuration that it belongs to.
+    pub(super) reports: Vec<(usize, EntityReport)>,
     pub(super) error: Option<EntityError>,
 }
 
 impl Load<'_> {
     /// Reads and commits; failing is part of the report.
     pub(super) async fn run(&self) -> Result<Loaded, EntityError> {
-        let name = self.entity.name.as_str();
-        let schema = TableSchema::new(self.entity);
-        let home = TableHome::find(self.shared.lake, name).await?;
-        if home.table().is_none() {
-            // Someone removed the table. Once it exists again, what the state says would count for more than is there.
-            self.shared.state.forget(name).await;
+        let pages = Counted { pages: self.shared.pages, progress: self.progress };
+        let (mut family, known) = self.open(self.job, &pages).await.map_err(|error| self.naming_roles(error))?;
+        let begin = self.begin(known);
+        if let Some(window) = begin.window {
+            family.loaders_mut().into_iter().for_each(|loader| loader.note_window(window));
         }
-        let begin = self.begin(&home).await?;
-        let mut loader = Loader::new(home, &schema, self.pipeline, self.note(begin.window));
-        let result = self.load(&mut loader, &schema, &begin).await.map_err(|error| self.naming_roles(error));
-        let cursor = self.shared.state.cursor(name);
-        let report = EntityReport {
-            entity: self.entity.name.clone(),
-            mode: self.pipeline.mode,
-            outcome: if result.is_ok() { Outcome::Complete } else { Outcome::Failed },
-            window: begin.window,
-            rows: loader.rows,
-            requests: self.progress.moment().requests,
-            bytes: self.progress.moment().bytes,
-            commits: loader.commits,
-            version: loader.home.table().map(Table::version),
-            cursor,
-            problems: problems(&loader.problems),
-            error: result.as_ref().err().map(ToString::to_string),
-        };
-        Ok(Loaded { report, error: result.err() })
+        let mut skipped = Skipped::default();
+        let result = self.load(&mut family, &begin, &mut skipped).await.map_err(|error| self.naming_roles(error));
+        Ok(self.loaded(&family, begin.window, &skipped, result))
+    }
+
+    /// Opens the tables of a job, and tells from where all of them together go on.
+    fn open<'a>(&'a self, job: &'a Job, pages: &'a dyn Pages) -> BoxFuture<'a, Result<(Family, Known), EntityError>> {
+        async move {
+            let name = job.entity.name.as_str();
+            let home = TableHome::find(self.shared.lake, name).await?;
+            if home.table().is_none() {
+                // Someone removed the table. Once it exists again, what the state says would count for more than is there.
+                self.shared.state.forget(name).await;
+            }
+            let attributes = Attributes::of(&job.entity, self.shared, pages).await?;
+            let known = self.known(&home, &job.entity).await?;
+            let start = Start::new(self.start_date(), known);
+            let loader = Loader::new(job, home, start, attributes, self.note());
+            let record_key = job.entity.key.first().map_or("", String::as_str);
+            let (mut elements, mut together) = (Vec::new(), known);
+            for job in &job.elements {
+                let (family, behind) = self.open(job, pages).await?;
+                let sure = behind.cursor.is_some() && behind.cursor >= known.cursor;
+                let agreement = if sure { Agreement::Sure } else { Agreement::Open };
+                together = together.together(behind);
+                elements.extend(Elements::new(family, record_key, agreement));
+            }
+            Ok((Family { loader, elements }, together))
+        }
+        .boxed()
     }
 
     /// What a run would read, and in which steps; nothing when there is nothing to read yet.
     pub(super) async fn planned(&self) -> Result<Option<(Window, Plan)>, EntityError> {
-        let home = TableHome::find(self.shared.lake, self.entity.name.as_str()).await?;
-        let window = self.begin(&home).await?.window;
-        Ok(window.map(|window| (window, extract::plan(&self.entity.access, window, self.shared.time.present()))))
+        let mut known = Vec::new();
+        for job in self.job.all() {
+            let home = TableHome::find(self.shared.lake, job.entity.name.as_str()).await?;
+            known.push(self.known(&home, &job.entity).await?);
+        }
+        let window = known.into_iter().reduce(Known::together).and_then(|known| self.begin(known).window);
+        Ok(window.map(|window| (window, extract::plan(&self.job.entity.access, window, self.shared.time.present()))))
     }
 
-    async fn load(&self, loader: &mut Loader, schema: &TableSchema, begin: &Begin) -> Result<(), EntityError> {
+    async fn load(&self, family: &mut Family, begin: &Begin, skipped: &mut Skipped) -> Result<(), EntityError> {
+        let mut reached = None;
         if let Some(window) = begin.window {
             self.progress.reading(window);
-            self.read_window(loader, window, begin.start).await?;
+            reached = self.read_window(family, window, skipped).await?;
         }
-        if loader.home.table().is_none() {
-            self.show(&loader.home.open_or_create(schema).await?).await;
+        let rescan = begin.rescan;
+        for (at, loader) in family.loaders_mut().into_iter().enumerate() {
+            if loader.create().await? {
+                self.show(loader.home.table()).await;
+            }
+            // The log of a table of elements says how far it is even if no record has had any.
+            if let Some(reached) = reached.as_ref().filter(|_| at > 0) {
+                loader.commit_first_progress(reached).await?;
+            }
+            let rows = loader.home.rows().await?;
+            self.shared.state.completed(loader.name(), rescan, rows).await;
         }
-        let rows = loader.home.rows().await?;
-        self.shared.state.completed(self.entity.name.as_str(), begin.rescan, rows).await;
         Ok(())
     }
 
-    /// The window to read, from what is known of the table.
-    async fn begin(&self, home: &TableHome) -> Result<Begin, EntityError> {
-        let source = &self.shared.config.source;
-        let start = self.pipeline.start.or(source.start).unwrap_or(DateTime::UNIX_EPOCH);
-        let until = self.shared.until;
-        let name = self.entity.name.as_str();
-        let known = self.known(home).await?;
-        let held = Start::new(start, known);
-        if matches!(self.entity.access, Access::Lists { .. }) {
-            return Ok(Begin { window: Window::new(DateTime::UNIX_EPOCH, until), rescan: false, start: held });
+    fn start_date(&self) -> DateTime<Utc> {
+        self.job.pipeline.start.or(self.shared.config.source.start).unwrap_or(DateTime::UNIX_EPOCH)
+    }
+
+    /// The window to read, from what is known of the tables.
+    fn begin(&self, known: Known) -> Begin {
+        let (source, start, until) = (&self.shared.config.source, self.start_date(), self.shared.until);
+        let name = self.job.entity.name.as_str();
+        if self.job.entity.access.is_whole() {
+            return Begin { window: Window::new(DateTime::UNIX_EPOCH, until), rescan: false };
         }
         let overlap = LookBack::Overlap(source.overlap);
-        Ok(match self.shared.goal {
+        match self.shared.goal {
             Goal::Backfill(window) => {
-                let done = home.committed(&backfill_id(&window)).await?;
-                let done = done.max(self.shared.state.backfilled(name, &window).filter(|_| home.table().is_some()));
-                let window = done.map_or(Some(window), |done| window.since(done));
-                Begin { window, rescan: false, start: held }
+                let window = known.cursor.map_or(Some(window), |done| window.since(done));
+                Begin { window, rescan: false }
             }
-            Goal::FullRefresh => Begin {
-                window: extract::run_window(Known::default(), start, overlap, until),
-                rescan: true,
-                start: held,
-            },
+            Goal::FullRefresh => {
+                Begin { window: extract::run_window(Known::default(), start, overlap, until), rescan: true }
+            }
             Goal::Changes => {
                 let rescan = self.shared.state.rescan_is_due(name, source.rescan.every);
                 let look_back =
                     if rescan { LookBack::Rescan(source.rescan.reach.max(source.overlap)) } else { overlap };
-                Begin { window: extract::run_window(known, start, look_back, until), rescan, start: held }
+                Begin { window: extract::run_window(known, start, look_back, until), rescan }
             }
-        })
+        }
     }
 
-    /// What the table's log and the state file know together; without a table, nothing is known.
-    async fn known(&self, home: &TableHome) -> Result<Known, EntityError> {
+    /// What the table's log and the state file know together; without a table, nothing is known. During a backfill,
+    /// what they know of that backfill.
+    pub(super) async fn known(&self, home: &TableHome, entity: &Entity) -> Result<Known, EntityError> {
         if home.table().is_none() {
             return Ok(Known::default());
         }
-        let name = self.entity.name.as_str();
+        let name = entity.name.as_str();
+        if let Goal::Backfill(window) = self.shared.goal {
+            let done = home.committed(&backfill_id(&window)).await?.max(self.shared.state.backfilled(name, &window));
+            return Ok(Known { cursor: done, newest: None, start: None });
+        }
         let cursor = home.committed(&cursor_id()).await?.max(self.shared.state.cursor(name));
         // Each is complete from its start to its cursor, and they overlap: the earlier start holds for both.
         let start = [home.start().await?, self.shared.state.start(name)].into_iter().flatten().min();
-        let newest = home.newest("updated_at").await?;
+        let newest = match &entity.cursor {
+            Some(column) => home.newest(column).await?,
+            None => None,
+        };
         Ok(Known { cursor, newest, start: cursor.map(|_| start.unwrap_or(DateTime::UNIX_EPOCH)) })
     }
 
-    async fn read_window(&self, loader: &mut Loader, window: Window, start: Start) -> Result<(), EntityError> {
+    async fn read_window(
+        &self,
+        family: &mut Family,
+        window: Window,
+        skipped: &mut Skipped,
+    ) -> Result<Option<Reached>, EntityError> {
         let mut window = window;
         for _ in 0..MOST_PLANS {
-            let plan = extract::plan(&self.entity.access, window, self.shared.time.present());
-            match self.follow(loader, &plan, start).await? {
-                None => return Ok(()),
-                Some(left) => window = left,
+            let plan = extract::plan(&self.job.entity.access, window, self.shared.time.present());
+            match self.follow(family, &plan, skipped).await? {
+                Followed::Whole(reached) => return Ok(reached),
+                Followed::Left(left) => window = left,
             }
         }
-        Err(EntityError::Overtaken(self.entity.name.clone()))
+        Err(EntityError::Overtaken(self.job.entity.name.clone()))
     }
 
-    /// Takes the steps of a plan; gives back what is left of the window when the plan no longer holds.
-    async fn follow(&self, loader: &mut Loader, plan: &Plan, start: Start) -> Result<Option<Window>, EntityError> {
+    /// Takes the steps of a plan, unless the plan no longer holds.
+    async fn follow(&self, family: &mut Family, plan: &Plan, skipped: &mut Skipped) -> Result<Followed, EntityError> {
+        let mut reached = None;
         for (at, step) in plan.steps.iter().enumerate() {
-            self.take(loader, step, start).await?;
+            reached = self.take(family, step, skipped).await?.or(reached);
             let history = matches!(step.place, Place::Archive | Place::List);
             let rest = plan.steps.get(at + 1);
-            if history && rest.is_some() && !plan.holds_at(self.shared.time.present()) {
-                return Ok(rest.map(|rest| rest.window));
+            if let Some(rest) = rest.filter(|_| history && !plan.holds_at(self.shared.time.present())) {
+                return Ok(Followed::Left(rest.window));
             }
         }
-        Ok(None)
+        Ok(Followed::Whole(reached))
     }
 
     /// Reads one step to its end, committing on the way. What was read before a failure is committed as well.
-    async fn take(&self, loader: &mut Loader, step: &Step, start: Start) -> Result<(), EntityError> {
+    async fn take(
+        &self,
+        family: &mut Family,
+        step: &Step,
+        skipped: &mut Skipped,
+    ) -> Result<Option<Reached>, EntityError> {
         let pages = Counted { pages: self.shared.pages, progress: self.progress };
-        let (sender, receiver) = mpsc::channel::<Read>(PAGES_AHEAD);
+        let (sender, receiver) = mpsc::channel::<Batch>(PAGES_AHEAD);
         let read = async move {
-            let mut walk = Walk::begin(&self.entity.access, step)?;
-            while let Some(read) = walk.next(&pages).await? {
-                if sender.send(read).await.is_err() {
+            let asked = Asked { job: self.job, shared: self.shared, step, pages: &pages };
+            let mut reading = Reading::begin(&asked).await?;
+            while let Some(batch) = reading.next(&asked, skipped).await? {
+                if sender.send(batch).await.is_err() {
                     break;
                 }
             }
@@ -241,85 +257,123 @@ impl Load<'_> {
         };
         let moves_cursor = step.progress == extract::Progress::Cursor;
         let progress = |reached| Some(reached).filter(|reached| moves_cursor && *reached > step.window.from());
-        let taking = &mut *loader;
+        let taking = &mut *family;
         let write = async move {
             // Owned here, so that a failure closes the channel and the walk ends too.
-            let (loader, mut reads) = (taking, receiver);
+            let (family, mut batches) = (taking, receiver);
             let mut reached = step.window.from();
-            while let Some(read) = reads.recv().await {
-                loader.take(read.records, self.shared.time.now()).await?;
-                reached = read.reached;
+            while let Some(batch) = batches.recv().await {
+                family.loader.take(batch.records, self.shared.time.now()).await?;
+                reached = batch.reached;
                 self.progress.reached(reached);
-                if loader.is_full() {
-                    self.flush(loader, progress(reached), start).await?;
+                if family.loader.is_full() {
+                    self.flush(family, progress(reached)).await?;
                 }
             }
             Ok::<_, EntityError>(reached)
         };
         let (read, written) = tokio::join!(read, write);
-        let reached = written?;
-        if read.is_ok() || (loader.takes_parts() && !loader.is_empty()) {
-            self.flush(loader, progress(reached), start).await?;
+        let reached = progress(written?);
+        if read.is_ok() || (family.loader.takes_parts() && !family.loader.is_empty()) {
+            self.flush(family, reached).await?;
         }
-        read
+        read.map(|()| reached.map(|reached| self.reached(reached)))
+    }
+
+    fn reached(&self, instant: DateTime<Utc>) -> Reached {
+        let instant = instant.min(self.shared.until);
+        match self.shared.goal {
+            Goal::Backfill(window) => Reached { id: backfill_id(&window), instant, moves_start: false },
+            Goal::Changes | Goal::FullRefresh => Reached { id: cursor_id(), instant, moves_start: true },
+        }
     }
 
     /// Commits what was collected and then tells the state file, which may lag but never lead.
-    async fn flush(
-        &self,
-        loader: &mut Loader,
-        reached: Option<DateTime<Utc>>,
-        start: Start,
-    ) -> Result<(), EntityError> {
-        let name = self.entity.name.as_str();
-        let reached = reached.map(|reached| reached.min(self.shared.until));
-        let progress = reached.map(|reached| match self.shared.goal {
-            Goal::Backfill(window) => Progress { id: backfill_id(&window), reached, start: None },
-            Goal::Changes | Goal::FullRefresh => {
-                Progress { id: cursor_id(), reached, start: Some(start.held_at(reached)) }
+    async fn flush(&self, family: &mut Family, reached: Option<DateTime<Utc>>) -> Result<(), EntityError> {
+        let reached = reached.map(|reached| self.reached(reached));
+        let before: Vec<_> = family.loaders().iter().map(|loader| loader.home.version()).collect();
+        let flushed = family.flush(reached.as_ref(), self.shared.time.now()).await;
+        for (loader, before) in family.loaders().iter().zip(before) {
+            // A table that was made just now shows, even without a row.
+            if loader.home.version() != before {
+                self.show(loader.home.table()).await;
             }
-        });
-        let is_new = loader.home.table().is_none();
-        let committed = loader.flush(progress.as_ref()).await?;
-        // A table that was made just now shows, even without a row.
-        if let Some(table) = committed.as_ref().or(loader.home.table().filter(|_| is_new)) {
-            self.show(table).await;
         }
+        flushed?;
         let Some(reached) = reached else { return Ok(()) };
-        match self.shared.goal {
-            Goal::Backfill(window) => self.shared.state.backfill_reached(name, &window, reached).await,
-            Goal::Changes | Goal::FullRefresh => {
-                self.shared.state.reached(name, reached, start.held_at(reached)).await;
+        for loader in family.loaders() {
+            let (name, instant) = (loader.name(), reached.instant);
+            match self.shared.goal {
+                Goal::Backfill(window) => self.shared.state.backfill_reached(name, &window, instant),
+                Goal::Changes | Goal::FullRefresh => {
+                    self.shared.state.reached(name, instant, loader.start.held_at(instant));
+                }
             }
         }
+        self.shared.state.save().await;
         Ok(())
     }
 
     /// A refusal says that a role is missing; which one, only the catalogue knows.
-    fn naming_roles(&self, error: EntityError) -> EntityError {
+    pub(super) fn naming_roles(&self, error: EntityError) -> EntityError {
         match error {
             EntityError::Walk(WalkError::Api(ApiError::Forbidden(failure))) => {
-                EntityError::MissingRole { failure, roles: self.entity.needed_roles() }
+                EntityError::MissingRole { failure, roles: self.job.entity.needed_roles() }
             }
             error => error,
         }
     }
 
     /// Rewrites `views.sql`, which may lag behind the tables.
-    async fn show(&self, table: &Table) {
+    pub(super) async fn show(&self, table: Option<&Table>) {
+        let Some(table) = table else { return };
         if let Err(error) = self.shared.views.committed(table).await {
             tracing::warn!(%error, "views.sql was not written; the tables themselves are complete");
         }
     }
 
-    fn note(&self, window: Option<Window>) -> CommitNote {
+    pub(super) fn note(&self) -> CommitNote {
         let mut note = CommitNote::default();
         note.facts.insert("run".to_owned(), self.shared.run.to_owned());
-        note.facts.insert("mode".to_owned(), self.pipeline.mode.to_string());
-        if let Some(window) = window {
-            note.facts.insert("from".to_owned(), text(window.from()));
-            note.facts.insert("until".to_owned(), text(window.until()));
-        }
         note
     }
+
+    /// The reports of all tables; requests and skips are those of the records.
+    pub(super) fn loaded(
+        &self,
+        family: &Family,
+        window: Option<Window>,
+        skipped: &Skipped,
+        result: Result<(), EntityError>,
+    ) -> Loaded {
+        let moment = self.progress.moment();
+        let reports = family.loaders().into_iter().enumerate().map(|(at, loader)| {
+            let is_first = at == 0;
+            let report = EntityReport {
+                entity: loader.job.entity.name.clone(),
+                mode: loader.job.pipeline.mode,
+                outcome: if result.is_ok() { Outcome::Complete } else { Outcome::Failed },
+                window,
+                rows: loader.rows,
+                requests: if is_first { moment.requests } else { 0 },
+                bytes: if is_first { moment.bytes } else { 0 },
+                commits: loader.commits,
+                version: loader.home.version(),
+                cursor: self.shared.state.cursor(loader.name()),
+                problems: problems(&loader.problems),
+                skipped: if is_first { skipped.clone() } else { Skipped::default() },
+                error: result.as_ref().err().map(ToString::to_string),
+            };
+            (loader.job.line, report)
+        });
+        Loaded { reports: reports.collect(), error: result.err() }
+    }
+}
+
+/// How far a plan was followed.
+enum Followed {
+    /// To its end; what it reached.
+    Whole(Option<Reached>),
+    /// It no longer holds for this rest of the window.
+    Left(Window),
 }

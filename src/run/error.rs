@@ -56,6 +56,24 @@ pub enum EntityError {
         /// The key.
         key: String,
     },
+    /// Nothing tells which records to read below.
+    #[error(
+        "{entity} is read for the records of {parent}, and there is no table {parent} yet; load {parent} first, or together with it"
+    )]
+    NoParents {
+        /// The entity.
+        entity: EntityName,
+        /// Its parent.
+        parent: String,
+    },
+    /// The configuration names a klass that the organisation does not have.
+    #[error("pipelines.kobjects.klasses: the organisation has no klass {klass}; it has {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
+    UnknownKlass {
+        /// The klass.
+        klass: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// Other writers were faster each time.
     #[error("table {0}: other writers committed first {1} times in a row; the next run tries again")]
     Crowded(EntityName, u32),
@@ -127,6 +145,11 @@ impl EntityError {
             _ => Exit::Partial,
         };
         matches!(exit, Exit::Authentication | Exit::Destination).then_some(exit)
+    }
+
+    /// Whether the source does not know what was asked for.
+    pub(super) const fn is_refused(&self) -> bool {
+        matches!(self, Self::Walk(WalkError::Api(ApiError::Rejected(_) | ApiError::NotFound(_))))
     }
 
     /// The exit code that this error calls for by itself.

@@ -3,51 +3,53 @@
 //! The rule: what is collected is bounded, and a cursor is committed only together with, or after,
 //! every row that it covers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
+use super::custom::Attributes;
 use super::error::EntityError;
+use super::instants;
+use super::job::Job;
 use super::replace::Replace;
 use super::report::Rows;
-use super::tables::TableHome;
-use super::upsert::{Prepared, Upsert};
-use crate::api::Record;
-use crate::catalog::Mode;
-use crate::config::{Deletes, Pipeline};
-use crate::lake::{CommitNote, CommitOutcome, Table, TransactionId};
-use crate::table::{self, Converted, Converter, MergePolicy, Problems, TableSchema, newest_by_key};
+use super::start::Start;
+use super::tables::{Progress, Reached, TableHome};
+use super::upsert::{Outcomes, Prepared, Upsert};
+use crate::catalog::{Access, Mode};
+use crate::config::Deletes;
+use crate::lake::{CommitNote, CommitOutcome, Table};
+use crate::table::{
+    self, Converted, Converter, MergePolicy, Problems, Replaced, TableError, TableSchema, newest_by_key,
+};
+use crate::window::{Window, text};
 
 /// Rows that are collected before they are committed: a full row group.
 const FLUSH_ROWS: usize = 100_000;
 /// Bytes of Arrow memory that are collected before they are committed.
 const FLUSH_BYTES: usize = 64 * 1024 * 1024;
 /// How often a commit is planned anew because another writer was faster.
-const MOST_CONFLICTS: u32 = 20;
+pub(super) const MOST_CONFLICTS: u32 = 20;
 
-/// How far a table's data reach, to be committed with them.
-#[derive(Debug, Clone)]
-pub(super) struct Progress {
-    pub(super) id: TransactionId,
-    pub(super) reached: DateTime<Utc>,
-    /// Where the reading began, so that an earlier start date is noticed.
-    pub(super) start: Option<DateTime<Utc>>,
-}
-
-/// Takes the records of one entity into its table.
+/// Takes records into one table.
 pub(super) struct Loader {
-    converter: Arc<Converter>,
-    schema: TableSchema,
-    way: Way,
-    collected: Vec<RecordBatch>,
-    rows_collected: usize,
-    bytes_collected: usize,
-    note: CommitNote,
+    pub(super) job: Job,
+    pub(super) start: Start,
     pub(super) home: TableHome,
     pub(super) rows: Rows,
     pub(super) commits: u64,
     pub(super) problems: Problems,
+    schema: TableSchema,
+    converter: Arc<Converter>,
+    way: Way,
+    attributes: Attributes,
+    collected: Vec<RecordBatch>,
+    rows_collected: usize,
+    bytes_collected: usize,
+    note: CommitNote,
 }
 
 /// How rows enter the table.
@@ -56,35 +58,79 @@ enum Way {
     Replace(Replace),
 }
 
+/// What became of the rows that were flushed.
+pub(super) struct Flushed {
+    /// Sorted by key, each key once; with the hidden columns.
+    pub(super) incoming: RecordBatch,
+    /// The version of the table that holds them.
+    pub(super) table: Table,
+    pub(super) outcomes: Outcomes,
+    /// Whether this made a commit, and whether others did so first.
+    pub(super) committed: Committed,
+}
+
+/// How a version came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Committed {
+    /// There was nothing to commit.
+    Nothing,
+    /// By this flush, right after the version that was known.
+    Next,
+    /// By this flush, after commits of other writers.
+    AfterOthers,
+}
+
 impl Loader {
-    pub(super) fn new(home: TableHome, schema: &TableSchema, pipeline: &Pipeline, note: CommitNote) -> Self {
-        let unknown = match pipeline.unknown_attributes {
-            crate::config::UnknownAttributes::Extra => table::UnknownAttributes::Extra,
-            crate::config::UnknownAttributes::Ignore => table::UnknownAttributes::Ignore,
-            crate::config::UnknownAttributes::Fail => table::UnknownAttributes::Fail,
+    /// A loader of the job's table, which exists or does not yet.
+    pub(super) fn new(job: &Job, home: TableHome, start: Start, attributes: Attributes, note: CommitNote) -> Self {
+        let of = |element: &Job| match &element.entity.access {
+            Access::Elements { of, .. } => Some(of.clone()),
+            _ => None,
         };
-        let deletes = match pipeline.deletes {
-            Deletes::Soft => table::Deletes::Soft,
-            Deletes::Hard => table::Deletes::Hard,
-        };
-        let way = match pipeline.mode {
-            Mode::Append => Way::Upsert(Upsert::new(schema, MergePolicy::Append)),
-            Mode::Update => Way::Upsert(Upsert::new(schema, MergePolicy::Update(deletes))),
-            Mode::Replace => Way::Replace(Replace::new(schema)),
-        };
-        Self {
-            converter: Arc::new(Converter::new(schema, unknown)),
-            schema: schema.clone(),
-            way,
-            collected: Vec::new(),
-            rows_collected: 0,
-            bytes_collected: 0,
-            note,
+        let schema = TableSchema::new(&job.entity).with_elements(job.elements.iter().filter_map(of).collect());
+        let schema = attributes.described(&schema, home.table());
+        let mut loader = Self {
+            job: job.clone(),
+            start,
             home,
             rows: Rows::default(),
             commits: 0,
             problems: Problems::default(),
-        }
+            converter: Arc::new(Converter::new(&schema, unknown(job))),
+            way: Way::of(job, &schema),
+            schema,
+            attributes,
+            collected: Vec::new(),
+            rows_collected: 0,
+            bytes_collected: 0,
+            note,
+        };
+        loader.note.facts.insert("mode".to_owned(), job.pipeline.mode.to_string());
+        loader
+    }
+
+    /// Name of the entity and of its table.
+    pub(super) fn name(&self) -> &str {
+        self.job.entity.name.as_str()
+    }
+
+    pub(super) fn table_error(&self, error: TableError) -> EntityError {
+        EntityError::Table { table: self.job.entity.name.clone(), error }
+    }
+
+    /// The window that was read, for the notes of commits.
+    pub(super) fn note_window(&mut self, window: Window) {
+        self.note.facts.insert("from".to_owned(), text(window.from()));
+        self.note.facts.insert("until".to_owned(), text(window.until()));
+    }
+
+    /// The newest known version of the table; the table is made if there is none.
+    pub(super) async fn table(&mut self) -> Result<Table, EntityError> {
+        Ok(self.home.open_or_create(&self.schema).await?)
+    }
+
+    fn visible(&self, rows: &RecordBatch) -> Result<RecordBatch, EntityError> {
+        self.schema.visible(rows).map_err(|error| self.table_error(error))
     }
 
     /// Whether what is collected should be flushed.
@@ -103,21 +149,24 @@ impl Loader {
     }
 
     /// Converts records and collects them.
-    pub(super) async fn take(&mut self, records: Vec<Record>, extracted_at: DateTime<Utc>) -> Result<(), EntityError> {
+    pub(super) async fn take(&mut self, records: Vec<Bytes>, extracted_at: DateTime<Utc>) -> Result<(), EntityError> {
         if records.is_empty() {
             return Ok(());
         }
         self.rows.read += records.len() as u64;
-        let converter = Arc::clone(&self.converter);
-        let convert = move || {
-            let raw: Vec<&[u8]> = records.iter().map(|record| record.json.as_ref()).collect();
-            converter.convert(&raw, extracted_at)
+        let records = Arc::new(records);
+        let Converted { batch, problems, without_key, .. } = loop {
+            let converted = self.convert(Arc::clone(&records), extracted_at).await?;
+            if converted.unknown_custom.is_empty() || !self.learn(&converted.unknown_custom) {
+                break converted;
+            }
         };
-        let Converted { batch, problems, without_key, .. } = self.on_cpu(convert).await??;
         self.problems.absorb(problems);
-        if !without_key.is_empty() {
+        // An element without a key is no loss: the record that it belongs to keeps it as well.
+        let is_element = matches!(self.job.entity.access, Access::Elements { .. });
+        if !without_key.is_empty() && !is_element {
             return Err(EntityError::WithoutKey {
-                entity: self.schema.entity().clone(),
+                entity: self.job.entity.name.clone(),
                 count: without_key.len(),
                 key: self.schema.order().key.join(", "),
             });
@@ -128,53 +177,145 @@ impl Loader {
         Ok(())
     }
 
-    /// Commits what was collected, and how far it reaches; gives the new version. What changes nothing makes none.
-    pub(super) async fn flush(&mut self, progress: Option<&Progress>) -> Result<Option<Table>, EntityError> {
+    async fn convert(&self, records: Arc<Vec<Bytes>>, extracted_at: DateTime<Utc>) -> Result<Converted, EntityError> {
+        let converter = Arc::clone(&self.converter);
+        let convert = move || {
+            let raw: Vec<&[u8]> = records.iter().map(AsRef::as_ref).collect();
+            converter.convert(&raw, instants::stored(extracted_at))
+        };
+        Ok(self.on_cpu(convert).await??)
+    }
+
+    /// Makes columns for custom attributes that nobody has described. Says whether there are more columns now.
+    fn learn(&mut self, names: &BTreeSet<String>) -> bool {
+        let schema = self.attributes.met(&self.schema, names);
+        if schema.arrow().fields().len() == self.schema.arrow().fields().len() {
+            return false;
+        }
+        self.converter = Arc::new(Converter::new(&schema, unknown(&self.job)));
+        self.way = Way::of(&self.job, &schema);
+        self.schema = schema;
+        true
+    }
+
+    /// Commits what was collected, and how far it reaches. What changes nothing makes no commit.
+    ///
+    /// With `replaced`, what was collected are all rows of these parents.
+    pub(super) async fn flush(
+        &mut self,
+        reached: Option<&Reached>,
+        replaced: Option<&Replaced>,
+    ) -> Result<Flushed, EntityError> {
         let incoming = self.newest().await?;
+        let mut others = Committed::Next;
         for _ in 0..MOST_CONFLICTS {
-            let table = self.home.open_or_create(&self.schema).await?;
-            let Prepared { mut change, counts } = match &self.way {
-                Way::Upsert(upsert) => upsert.prepare(&table, &incoming).await?,
-                Way::Replace(replace) => replace.prepare(&table, &incoming).await?,
-            };
-            if change.add.is_empty() && change.remove.is_empty() {
-                self.count(counts);
-                return Ok(None);
-            }
-            change.transactions = self.home.transactions(&table, progress).await?;
-            change.note = self.noted(counts);
-            match table.commit(change).await? {
-                CommitOutcome::Committed(table) => {
-                    tracing::info!(
-                        table = %table.name(), version = table.version(), inserted = counts.inserted,
-                        updated = counts.updated, deleted = counts.deleted, "committed"
-                    );
-                    self.home.moved_to(table.clone());
-                    self.commits += 1;
-                    self.count(counts);
-                    return Ok(Some(table));
+            let table = self.table().await?;
+            match self.commit(&table, &incoming, reached, replaced).await? {
+                Attempt::Nothing(outcomes) => {
+                    return Ok(Flushed { incoming, table, outcomes, committed: Committed::Nothing });
                 }
-                CommitOutcome::Conflict(table) => {
-                    tracing::info!(table = %table.name(), version = table.version(), "another writer committed first; planning anew");
-                    self.home.moved_to(table);
+                Attempt::Committed(table, outcomes) => {
+                    return Ok(Flushed { incoming, table, outcomes, committed: others });
                 }
+                Attempt::Conflict => others = Committed::AfterOthers,
             }
         }
-        Err(EntityError::Crowded(self.schema.entity().clone(), MOST_CONFLICTS))
+        Err(self.crowded())
+    }
+
+    pub(super) fn crowded(&self) -> EntityError {
+        EntityError::Crowded(self.job.entity.name.clone(), MOST_CONFLICTS)
+    }
+
+    /// One try to commit `incoming` on this version.
+    pub(super) async fn commit(
+        &mut self,
+        table: &Table,
+        incoming: &RecordBatch,
+        reached: Option<&Reached>,
+        replaced: Option<&Replaced>,
+    ) -> Result<Attempt, EntityError> {
+        let later = instants::after(self.visible(incoming)?, table).await?;
+        let Prepared { mut change, counts, outcomes } = match &self.way {
+            Way::Upsert(upsert) => upsert.prepare(table, &later, replaced).await?,
+            Way::Replace(replace) => replace.prepare(table, &later).await?,
+        };
+        if change.add.is_empty() && change.remove.is_empty() && change.add_columns.is_empty() {
+            self.count(counts);
+            return Ok(Attempt::Nothing(outcomes));
+        }
+        let progress = reached.map(|reached| self.progress(reached));
+        change.transactions = self.home.transactions(table, progress.as_ref()).await?;
+        change.note = self.noted(counts);
+        match table.commit(change).await? {
+            CommitOutcome::Committed(table) => {
+                tracing::info!(
+                    table = %table.name(), version = table.version(), inserted = counts.inserted,
+                    updated = counts.updated, deleted = counts.deleted, "committed"
+                );
+                self.home.moved_to(table.clone());
+                self.commits += 1;
+                self.count(counts);
+                Ok(Attempt::Committed(table, outcomes))
+            }
+            CommitOutcome::Conflict(table) => {
+                tracing::info!(table = %table.name(), version = table.version(), "another writer committed first; planning anew");
+                self.home.moved_to(table);
+                Ok(Attempt::Conflict)
+            }
+        }
+    }
+
+    /// Which rows of `incoming` are older than those of this version of the table.
+    pub(super) async fn stale_in(&self, table: &Table, incoming: &RecordBatch) -> Result<Vec<u64>, EntityError> {
+        match &self.way {
+            Way::Upsert(upsert) => Ok(upsert.outcomes(table, &self.visible(incoming)?).await?.stale),
+            Way::Replace(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Makes the table, if there is none yet; says whether there was none.
+    pub(super) async fn create(&mut self) -> Result<bool, EntityError> {
+        let is_new = self.home.table().is_none();
+        self.table().await?;
+        Ok(is_new)
+    }
+
+    /// Commits progress alone where the log has none at all: without rows, nothing else would tell of it once the
+    /// state file is lost.
+    pub(super) async fn commit_first_progress(&mut self, reached: &Reached) -> Result<(), EntityError> {
+        let Some(table) = self.home.table().cloned() else { return Ok(()) };
+        if table.transaction(&reached.id).await?.is_some() {
+            return Ok(());
+        }
+        let transactions = self.home.transactions(&table, Some(&self.progress(reached))).await?;
+        let note = self.noted(table::MergeCounts::default());
+        let change = crate::lake::Change { transactions, note, ..crate::lake::Change::default() };
+        let (CommitOutcome::Committed(table) | CommitOutcome::Conflict(table)) = table.commit(change).await?;
+        self.home.moved_to(table);
+        self.commits += 1;
+        Ok(())
+    }
+
+    fn progress(&self, reached: &Reached) -> Progress {
+        let start = reached.moves_start.then(|| self.start.held_at(reached.instant));
+        Progress { id: reached.id.clone(), reached: reached.instant, start }
     }
 
     /// One sorted batch of what was collected, the newest copy of each row.
-    async fn newest(&mut self) -> Result<RecordBatch, EntityError> {
+    pub(super) async fn newest(&mut self) -> Result<RecordBatch, EntityError> {
         let collected = std::mem::take(&mut self.collected);
         (self.rows_collected, self.bytes_collected) = (0, 0);
         let schema = self.schema.clone();
-        let sort = move || newest_by_key(schema.arrow(), schema.order(), collected);
-        let table = self.schema.entity().clone();
-        self.on_cpu(sort).await?.map_err(|error| EntityError::Table { table, error })
+        let sort = move || newest_by_key(schema.wide(), schema.order(), collected);
+        self.on_cpu(sort).await?.map_err(|error| self.table_error(error))
     }
 
-    async fn on_cpu<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, EntityError> {
-        let broken = |_| EntityError::Broken(self.schema.entity().clone());
+    pub(super) async fn on_cpu<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, EntityError> {
+        let broken = |_| EntityError::Broken(self.job.entity.name.clone());
         tokio::task::spawn_blocking(work).await.map_err(broken)
     }
 
@@ -191,5 +332,37 @@ impl Loader {
             note.counts.insert(name.to_owned(), count);
         }
         note
+    }
+}
+
+/// What became of one try to commit.
+pub(super) enum Attempt {
+    Nothing(Outcomes),
+    Committed(Table, Outcomes),
+    Conflict,
+}
+
+impl Way {
+    fn of(job: &Job, schema: &TableSchema) -> Self {
+        match job.pipeline.mode {
+            Mode::Append => Self::Upsert(Upsert::new(schema, MergePolicy::Append)),
+            Mode::Update => Self::Upsert(Upsert::new(schema, MergePolicy::Update(deletes(job)))),
+            Mode::Replace => Self::Replace(Replace::new(schema)),
+        }
+    }
+}
+
+pub(super) const fn deletes(job: &Job) -> table::Deletes {
+    match job.pipeline.deletes {
+        Deletes::Soft => table::Deletes::Soft,
+        Deletes::Hard => table::Deletes::Hard,
+    }
+}
+
+const fn unknown(job: &Job) -> table::UnknownAttributes {
+    match job.pipeline.unknown_attributes {
+        crate::config::UnknownAttributes::Extra => table::UnknownAttributes::Extra,
+        crate::config::UnknownAttributes::Ignore => table::UnknownAttributes::Ignore,
+        crate::config::UnknownAttributes::Fail => table::UnknownAttributes::Fail,
     }
 }

@@ -1,6 +1,7 @@
 //! Which incoming rows a stored file holds already, found without reading more of it than its keys.
 
-use std::ops::Range;
+use std::collections::BTreeSet;
+use std::ops::{Bound, Range};
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt64Array};
 use arrow::compute::take_record_batch;
@@ -55,6 +56,56 @@ pub(super) async fn matches(
     Ok(matches)
 }
 
+/// The numbers of the file's rows whose text in `column` is one of `texts`, ascending.
+///
+/// Where the file is sorted by that column first, only the pages that can hold one of the texts are read.
+pub(super) async fn rows_of(
+    table: &Table,
+    file: &DataFile,
+    key: &[String],
+    column: &str,
+    texts: &BTreeSet<String>,
+) -> Result<Vec<u64>, LakeError> {
+    let sorted_by = key.first().filter(|first| *first == column);
+    let ranges = match sorted_by {
+        Some(first) => {
+            let ranges = table.key_ranges(file, first).await?;
+            Some(ranges.into_iter().filter(|range| may_hold_one(range, texts)).collect::<Vec<_>>())
+        }
+        None => None,
+    };
+    let selected = ranges.as_deref().map(joined);
+    if selected.as_ref().is_some_and(Vec::is_empty) {
+        return Ok(Vec::new());
+    }
+    let numbers: Box<dyn Iterator<Item = u64> + Send> = match &ranges {
+        Some(ranges) => Box::new(ranges.iter().flat_map(|range| range.rows.clone())),
+        None => Box::new(0..),
+    };
+    let read = Read { columns: Some(vec![column.to_owned()]), rows: selected, batch_size: 8192 };
+    let (mut batches, mut numbers, mut found) = (table.read(file, read).await?, numbers, Vec::new());
+    while let Some(batch) = batches.try_next().await? {
+        let Some(values) = batch.column_by_name(column).and_then(|values| values.as_string_opt::<i32>()) else { break };
+        for (value, number) in values.iter().zip(&mut numbers) {
+            if value.is_some_and(|value| texts.contains(value)) {
+                found.push(number);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn may_hold_one(range: &KeyRange, texts: &BTreeSet<String>) -> bool {
+    let from = range.min.as_deref().map_or(Bound::Unbounded, Bound::Included);
+    let mut candidates = texts.range::<str, _>((from, Bound::Unbounded));
+    candidates.next().is_some_and(|first| range.max.as_deref().is_none_or(|max| first.as_str() <= max))
+}
+
+/// What is in one of two ascending lists, ascending.
+pub(super) fn union(a: &[u64], b: &[u64]) -> Vec<u64> {
+    a.iter().chain(b).copied().collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// The incoming rows with these numbers, which ascend; those that follow each other are not copied.
 pub(super) fn rows(incoming: &RecordBatch, numbers: &[u64]) -> Result<RecordBatch, ArrowError> {
     if let [only] = ranges(numbers).as_slice() {
@@ -62,6 +113,16 @@ pub(super) fn rows(incoming: &RecordBatch, numbers: &[u64]) -> Result<RecordBatc
         return Ok(incoming.slice(at(only.start), at(only.end) - at(only.start)));
     }
     take_record_batch(incoming, &UInt64Array::from(numbers.to_vec()))
+}
+
+/// The texts that stand in a column of these rows, each once.
+pub(super) fn texts(rows: &RecordBatch, column: &str, numbers: impl IntoIterator<Item = u64>) -> BTreeSet<String> {
+    let Some(column) = rows.column_by_name(column).and_then(|column| column.as_string_opt::<i32>()) else {
+        return BTreeSet::new();
+    };
+    let there = numbers.into_iter().filter_map(|row| usize::try_from(row).ok());
+    let there = there.filter(|row| *row < column.len() && column.is_valid(*row));
+    there.map(|row| column.value(row).to_owned()).collect()
 }
 
 /// Single rows as the ranges that a file is read by.

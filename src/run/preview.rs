@@ -2,11 +2,14 @@
 
 use chrono::{DateTime, Utc};
 
+use super::discovery::Discovery;
 use super::entity::{Goal, Load, Shared};
 use super::error::{EntityError, RunError};
+use super::job::{Job, Jobs};
+use super::klasses;
 use super::progress::EntityProgress;
 use super::session::{self, Source, World};
-use crate::catalog::{Catalog, EntityName};
+use crate::catalog::{Access, Catalog, EntityName};
 use crate::config::Config;
 use crate::extract::{Place, Step, count};
 use crate::lake::Views;
@@ -29,7 +32,7 @@ pub struct Preview {
     pub error: Option<String>,
 }
 
-/// Previews every entity of the configuration.
+/// Previews every table that the configuration leads to, but for those that are filled along with another one.
 ///
 /// # Errors
 /// What would keep a run from beginning.
@@ -43,48 +46,84 @@ pub async fn preview(
     let state = session::state(config, &lake, source.time.clone()).await?;
     let until = source.time.settled(config.source.settle);
     let views = Views::open(&lake).await?;
+    let discovery = Discovery::default();
     let shared = Shared {
         run: "",
         config,
+        catalog,
         lake: &lake,
         views: &views,
         pages: &source.client,
         state: &state,
+        discovery: &discovery,
         time: &source.time,
         until,
         goal: Goal::Changes,
     };
+    let Jobs { first, below } = Jobs::of(&config.pipelines, catalog);
     let mut previews = Vec::new();
-    for pipeline in &config.pipelines {
-        let Some(entity) = catalog.get(pipeline.entity.as_str()) else { continue };
-        let progress = EntityProgress::new(entity.name.clone());
-        let load = Load { shared: &shared, entity, pipeline, progress: &progress };
-        let mut preview = Preview {
-            entity: entity.name.clone(),
-            window: None,
-            steps: Vec::new(),
-            searches: 0,
-            lists: 0,
-            error: None,
-        };
-        if let Err(error) = fill(&mut preview, &load, &source).await {
-            preview.error = Some(error.to_string());
+    for job in first.iter().chain(&below) {
+        match tables(&shared, job).await {
+            Ok(jobs) => {
+                for job in jobs {
+                    previews.push(Preview::of(&shared, &job).await);
+                }
+            }
+            Err(error) => previews.push(Preview { error: Some(error.to_string()), ..Preview::new(job) }),
         }
-        previews.push(preview);
     }
     Ok((until, previews))
 }
 
-async fn fill(preview: &mut Preview, load: &Load<'_>, source: &Source) -> Result<(), EntityError> {
-    let Some((window, plan)) = load.planned().await? else { return Ok(()) };
-    preview.window = Some(window);
-    for step in plan.steps {
-        let (records, requests) = count(&load.entity.access, &step, &source.client).await?;
-        match step.place {
-            Place::Live | Place::Archive => preview.searches += requests,
-            Place::List => preview.lists += requests,
-        }
-        preview.steps.push((step, records));
+/// The jobs of the single tables of a job.
+async fn tables(shared: &Shared<'_>, job: &Job) -> Result<Vec<Job>, EntityError> {
+    if !matches!(job.entity.access, Access::Klasses { .. }) {
+        return Ok(vec![job.clone()]);
     }
-    Ok(())
+    let jobs = klasses::jobs(shared, job, shared.pages).await?;
+    Ok(jobs.into_iter().map(|(_, job)| job).collect())
+}
+
+impl Preview {
+    fn new(job: &Job) -> Self {
+        let entity = job.entity.name.clone();
+        Self { entity, window: None, steps: Vec::new(), searches: 0, lists: 0, error: None }
+    }
+
+    async fn of(shared: &Shared<'_>, job: &Job) -> Self {
+        let progress = EntityProgress::new(job.entity.name.clone());
+        let load = Load { shared, job, progress: &progress };
+        let mut preview = Self::new(job);
+        if let Err(error) = preview.fill(&load).await {
+            preview.error = Some(error.to_string());
+        }
+        preview
+    }
+
+    async fn fill(&mut self, load: &Load<'_>) -> Result<(), EntityError> {
+        match &load.job.entity.access {
+            Access::PerParent { lists, .. } => {
+                self.lists = load.changed_parents().await? * lists.len() as u64;
+                return Ok(());
+            }
+            Access::Metadata { .. } => {
+                let resources =
+                    klasses::described(load.shared.discovery, load.shared.catalog, load.shared.pages).await?;
+                self.lists = resources.len() as u64;
+                return Ok(());
+            }
+            _ => {}
+        }
+        let Some((window, plan)) = load.planned().await? else { return Ok(()) };
+        self.window = Some(window);
+        for step in plan.steps {
+            let (records, requests) = count(&load.job.entity.access, &step, load.shared.pages).await?;
+            match step.place {
+                Place::Live | Place::Archive => self.searches += requests,
+                Place::List => self.lists += requests,
+            }
+            self.steps.push((step, records));
+        }
+        Ok(())
+    }
 }

@@ -103,6 +103,12 @@ impl EntityProgress {
         self.change(|state| state.window = Some(window));
     }
 
+    pub(super) fn reading_until(&self, until: Option<DateTime<Utc>>) {
+        if let Some(window) = until.and_then(|until| Window::new(DateTime::UNIX_EPOCH, until)) {
+            self.reading(window);
+        }
+    }
+
     pub(super) fn reached(&self, reached: DateTime<Utc>) {
         self.change(|state| state.reached = state.reached.max(Some(reached)));
     }

@@ -45,13 +45,14 @@ impl Replace {
             .stored_rows
             .saturating_sub(compared.counts.updated + compared.counts.unchanged + compared.counts.stale);
         if compared.is_same_snapshot() {
-            return Ok(Prepared { change: Change::default(), counts: compared.counts });
+            let change = Change { add_columns, ..Change::default() };
+            return Ok(Prepared { change, counts: compared.counts, ..Prepared::default() });
         }
         let rows = conform(&schema, incoming).map_err(|error| self.rows.table_error(error))?;
         let mut output = Output::new(table, add_columns.clone(), order);
         output.write_all(vec![rows]).await?;
         let change = Change { add: output.finish().await?, remove: files, add_columns, ..Change::default() };
         let counts = MergeCounts { deleted: gone, ..compared.counts };
-        Ok(Prepared { change, counts })
+        Ok(Prepared { change, counts, ..Prepared::default() })
     }
 }

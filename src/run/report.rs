@@ -1,6 +1,7 @@
 //! What a run did, as data: the closing table, the closing JSON and the `status` command show it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -102,9 +103,51 @@ pub struct EntityReport {
     pub cursor: Option<DateTime<Utc>>,
     /// Values that did not fit their column and stand in `_extra`, by column and kind.
     pub problems: BTreeMap<String, u64>,
+    /// What could not be read and was left out, by reason.
+    #[serde(skip_serializing_if = "Skipped::is_empty")]
+    pub skipped: Skipped,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// Why something was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skip {
+    /// A record below which, or of which alone, was to be read is no longer there.
+    Gone,
+    /// The source describes no custom attributes of a resource.
+    NoMetadata,
+    /// A klass that is not in use any more can no longer be searched.
+    UnsearchableKlass,
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "records are no longer there (404)",
+            Self::NoMetadata => "resources have no metadata (404)",
+            Self::UnsearchableKlass => "disabled klasses can no longer be searched",
+        })
+    }
+}
+
+/// What was left out, by reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Skipped(pub BTreeMap<Skip, u64>);
+
+impl Skipped {
+    /// Whether nothing was left out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn count(&mut self, skip: Skip) {
+        *self.0.entry(skip).or_default() += 1;
+    }
 }
 
 /// What became of the records that were read.

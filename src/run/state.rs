@@ -81,17 +81,12 @@ impl StateKeeper {
         self.lock().backfills.get(&backfill_name(entity, window))?.done_until
     }
 
-    pub(super) async fn reached(&self, entity: &str, cursor: DateTime<Utc>, start: DateTime<Utc>) {
+    /// Takes note of a cursor; [`Self::save`] writes it.
+    pub(super) fn reached(&self, entity: &str, cursor: DateTime<Utc>, start: DateTime<Utc>) {
         self.change(entity, |state| {
             state.cursor = state.cursor.max(Some(cursor));
             state.start = Some(start).filter(|start| *start > DateTime::UNIX_EPOCH);
         });
-        self.save().await;
-    }
-
-    pub(super) async fn backfill_reached(&self, entity: &str, window: &Window, reached: DateTime<Utc>) {
-        self.change_backfill(entity, window, reached);
-        self.save().await;
     }
 
     pub(super) async fn completed(&self, entity: &str, rescan: bool, rows: Option<u64>) {
@@ -106,7 +101,8 @@ impl StateKeeper {
         self.save().await;
     }
 
-    fn change_backfill(&self, entity: &str, window: &Window, reached: DateTime<Utc>) {
+    /// Takes note of how far a backfill is; [`Self::save`] writes it.
+    pub(super) fn backfill_reached(&self, entity: &str, window: &Window, reached: DateTime<Utc>) {
         let new =
             || BackfillState { from: Some(window.from()), until: Some(window.until()), ..BackfillState::default() };
         let mut known = self.lock();
@@ -118,7 +114,8 @@ impl StateKeeper {
         change(self.lock().entities.entry(entity.to_owned()).or_default());
     }
 
-    async fn save(&self) {
+    /// Writes what is known.
+    pub(super) async fn save(&self) {
         self.save_to(&mut *self.file.lock().await).await;
     }
 

@@ -6,7 +6,6 @@
 use chrono::{DateTime, Utc};
 
 use super::error::EntityError;
-use super::loader::Progress;
 use crate::lake::{Lake, LakeError, Table, TableName, TransactionId};
 use crate::table::TableSchema;
 use crate::window::{Window, from_millis};
@@ -15,6 +14,24 @@ use crate::window::{Window, from_millis};
 const CURSOR: &str = "kustlake/cursor";
 /// Application id of the start from which a table was loaded, in milliseconds.
 const START: &str = "kustlake/start";
+
+/// How far a table's data reach, to be committed with them.
+#[derive(Debug, Clone)]
+pub(super) struct Progress {
+    pub(super) id: TransactionId,
+    pub(super) reached: DateTime<Utc>,
+    /// Where the reading began, so that an earlier start date is noticed.
+    pub(super) start: Option<DateTime<Utc>>,
+}
+
+/// How far the reading of an entity got, which each of its tables commits as its own progress.
+#[derive(Debug, Clone)]
+pub(super) struct Reached {
+    pub(super) id: TransactionId,
+    pub(super) instant: DateTime<Utc>,
+    /// A backfill says nothing of the start of a table.
+    pub(super) moves_start: bool,
+}
 
 /// The id under which a run commits its cursor.
 pub(super) fn cursor_id() -> TransactionId {
@@ -44,6 +61,11 @@ impl TableHome {
 
     pub(super) const fn table(&self) -> Option<&Table> {
         self.table.as_ref()
+    }
+
+    /// The version of the table, once there is one.
+    pub(super) fn version(&self) -> Option<u64> {
+        self.table.as_ref().map(Table::version)
     }
 
     pub(super) async fn open_or_create(&mut self, schema: &TableSchema) -> Result<Table, LakeError> {

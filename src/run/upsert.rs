@@ -12,11 +12,14 @@ use arrow::datatypes::{FieldRef, SchemaRef};
 use futures::TryStreamExt;
 
 use super::error::EntityError;
-use super::matching::{self, matches};
+use super::matching::{self, Matches, matches};
 use super::output::Output;
 use crate::catalog::EntityName;
 use crate::lake::{Change, DataFile, Read, Table};
-use crate::table::{Comparison, MergeCounts, MergePolicy, Merger, RowOrder, TableError, TableSchema, conform};
+use crate::table::{
+    Change as RowChange, Compared, Comparison, MergeCounts, MergePolicy, Merger, Replaced, RowOrder, TableError,
+    TableSchema, conform,
+};
 
 /// A file below this size takes up new rows, so that small commits do not leave small files behind.
 const SMALL_FILE: u64 = 16 * 1024 * 1024;
@@ -39,13 +42,31 @@ pub(super) struct Upsert {
 pub(super) struct Prepared {
     pub(super) change: Change,
     pub(super) counts: MergeCounts,
+    pub(super) outcomes: Outcomes,
+}
+
+/// What became of incoming rows, by their numbers, ascending.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Outcomes {
+    /// Those that change the table.
+    pub(super) changed: Vec<u64>,
+    /// Those that are older than what the table has.
+    pub(super) stale: Vec<u64>,
+}
+
+impl Outcomes {
+    /// The rows, of so many, that are as new as what the table has.
+    pub(super) fn not_stale(&self, rows: usize) -> Vec<u64> {
+        let stale: BTreeSet<u64> = self.stale.iter().copied().collect();
+        (0..rows as u64).filter(|row| !stale.contains(row)).collect()
+    }
 }
 
 /// A stored file and what it means for the incoming rows.
 struct Touched {
     file: DataFile,
-    /// Incoming rows that change rows of the file.
-    changes: Vec<u64>,
+    /// Incoming rows that are merged into the file.
+    rows: Vec<u64>,
 }
 
 /// What the stored files say of the incoming rows.
@@ -56,6 +77,7 @@ struct Survey {
     known: BTreeSet<u64>,
     small: Option<DataFile>,
     counts: MergeCounts,
+    outcomes: Outcomes,
 }
 
 impl Survey {
@@ -88,25 +110,35 @@ impl Upsert {
     }
 
     /// Plans what `incoming` (sorted by key, each key once) changes in this version of the table, and writes the files.
-    pub(super) async fn prepare(&self, table: &Table, incoming: &RecordBatch) -> Result<Prepared, EntityError> {
+    ///
+    /// With `replaced`, `incoming` holds all rows of some parents.
+    pub(super) async fn prepare(
+        &self,
+        table: &Table,
+        incoming: &RecordBatch,
+        replaced: Option<&Replaced>,
+    ) -> Result<Prepared, EntityError> {
         let add_columns = self.missing_columns(table);
         let schema = widened(table.schema(), &add_columns);
-        let Survey { mut touched, known, small, mut counts } = self.survey(table, &schema, incoming).await?;
+        let survey = self.survey(table, &schema, incoming, replaced).await?;
+        let Survey { mut touched, known, small, mut counts, mut outcomes } = survey;
         let mut inserts: Vec<u64> = (0..incoming.num_rows() as u64).filter(|row| !known.contains(row)).collect();
         counts.absorb(self.compare_new(&schema, incoming, &mut inserts)?);
+        outcomes.changed.extend(&inserts);
+        outcomes.changed.sort_unstable();
         if touched.is_empty() && inserts.is_empty() {
-            return Ok(Prepared { change: Change::default(), counts });
+            return Ok(Prepared { change: Change { add_columns, ..Change::default() }, counts, outcomes });
         }
         if let Some(home) = touched.iter_mut().find(|touched| touched.file.size < self.small_file) {
-            home.changes.append(&mut inserts);
-            home.changes.sort_unstable();
+            home.rows.append(&mut inserts);
+            home.rows.sort_unstable();
         } else if let Some(file) = small.filter(|_| !inserts.is_empty()) {
-            touched.push(Touched { file, changes: std::mem::take(&mut inserts) });
+            touched.push(Touched { file, rows: std::mem::take(&mut inserts) });
         }
         let mut output = Output::new(table, add_columns.clone(), self.order());
-        for Touched { file, changes } in &touched {
-            let part = matching::rows(incoming, changes).map_err(|error| self.table_error(error))?;
-            self.rewrite(table, file, &schema, &part, &mut output).await?;
+        for Touched { file, rows } in &touched {
+            let part = matching::rows(incoming, rows).map_err(|error| self.table_error(error))?;
+            self.rewrite(table, file, self.merger(&schema, &part, replaced)?, &mut output).await?;
         }
         for numbers in inserts.chunks(INSERT_ROWS) {
             let part = matching::rows(incoming, numbers).map_err(|error| self.table_error(error))?;
@@ -116,40 +148,102 @@ impl Upsert {
         Ok(Prepared {
             change: Change { add: output.finish().await?, remove, add_columns, ..Change::default() },
             counts,
+            outcomes,
         })
     }
 
-    /// Compares the incoming rows with every file that can hold one of them.
-    async fn survey(&self, table: &Table, schema: &SchemaRef, incoming: &RecordBatch) -> Result<Survey, EntityError> {
+    /// What the rows of `incoming` would do to this version of the table.
+    pub(super) async fn outcomes(&self, table: &Table, incoming: &RecordBatch) -> Result<Outcomes, EntityError> {
+        let schema = widened(table.schema(), &self.missing_columns(table));
+        let Survey { known, mut outcomes, .. } = self.survey(table, &schema, incoming, None).await?;
+        outcomes.changed.extend((0..incoming.num_rows() as u64).filter(|row| !known.contains(row)));
+        outcomes.changed.sort_unstable();
+        Ok(outcomes)
+    }
+
+    /// Compares the incoming rows with every file that can hold one of them, or another row of their parents.
+    async fn survey(
+        &self,
+        table: &Table,
+        schema: &SchemaRef,
+        incoming: &RecordBatch,
+        replaced: Option<&Replaced>,
+    ) -> Result<Survey, EntityError> {
         let key = &self.order().key;
         let Some(first) = key.first() else { return Ok(Survey::default()) };
         let mut survey = Survey::default();
         for file in table.files(first).await? {
-            let found = matches(table, &file, key, incoming).await?;
+            let mut found = matches(table, &file, key, incoming).await?;
+            if let Some(replaced) = replaced {
+                let others = matching::rows_of(table, &file, key, &replaced.column, &replaced.parents).await?;
+                found.stored = matching::union(&found.stored, &others);
+            }
             if found.stored.is_empty() {
                 survey.leave(file, self.small_file);
                 continue;
             }
-            let part = matching::rows(incoming, &found.incoming).map_err(|error| self.table_error(error))?;
-            let mut comparison =
-                Comparison::new(schema, self.order(), self.policy, &part).map_err(|error| self.table_error(error))?;
-            let rows = Some(matching::ranges(&found.stored));
-            let mut stored = table.read(&file, Read { columns: None, rows, batch_size: MERGE_ROWS }).await?;
-            while let Some(batch) = stored.try_next().await? {
-                comparison.push(&batch).map_err(|error| self.table_error(error))?;
-            }
-            let compared = comparison.finish();
+            let compared = self.compare(table, &file, schema, incoming, &found, replaced).await?;
             survey.counts.absorb(compared.counts);
             survey.known.extend(&found.incoming);
-            let changes = found.incoming.iter().zip(&compared.changes).filter(|(_, change)| change.is_real());
-            let changes: Vec<_> = changes.map(|(row, _)| *row).collect();
-            if changes.is_empty() {
-                survey.leave(file, self.small_file);
-            } else {
-                survey.touched.push(Touched { file, changes });
+            let mut is_touched = compared.surplus > 0;
+            for (row, change) in found.incoming.iter().zip(&compared.changes) {
+                match change {
+                    change if change.is_real() => {
+                        is_touched = true;
+                        survey.outcomes.changed.push(*row);
+                    }
+                    RowChange::Stale => survey.outcomes.stale.push(*row),
+                    _ => {}
+                }
             }
+            if !is_touched {
+                survey.leave(file, self.small_file);
+                continue;
+            }
+            // What else a parent has is told by what it has: then the unchanged rows must pass by, too.
+            let is_real = |(_, change): &(&u64, &RowChange)| replaced.is_some() || change.is_real();
+            let rows = found.incoming.iter().zip(&compared.changes).filter(is_real).map(|(row, _)| *row);
+            survey.touched.push(Touched { file, rows: rows.collect() });
         }
+        survey.outcomes.stale.sort_unstable();
         Ok(survey)
+    }
+
+    async fn compare(
+        &self,
+        table: &Table,
+        file: &DataFile,
+        schema: &SchemaRef,
+        incoming: &RecordBatch,
+        found: &Matches,
+        replaced: Option<&Replaced>,
+    ) -> Result<Compared, EntityError> {
+        let part = matching::rows(incoming, &found.incoming).map_err(|error| self.table_error(error))?;
+        let mut comparison =
+            Comparison::new(schema, self.order(), self.policy, &part).map_err(|error| self.table_error(error))?;
+        if let Some(replaced) = replaced {
+            comparison = comparison.replacing(replaced.clone());
+        }
+        let rows = Some(matching::ranges(&found.stored));
+        let mut stored = table.read(file, Read { columns: None, rows, batch_size: MERGE_ROWS }).await?;
+        while let Some(batch) = stored.try_next().await? {
+            comparison.push(&batch).map_err(|error| self.table_error(error))?;
+        }
+        Ok(comparison.finish())
+    }
+
+    fn merger(
+        &self,
+        schema: &SchemaRef,
+        incoming: &RecordBatch,
+        replaced: Option<&Replaced>,
+    ) -> Result<Merger, EntityError> {
+        let merger =
+            Merger::new(schema, self.order(), self.policy, incoming).map_err(|error| self.table_error(error))?;
+        Ok(match replaced {
+            Some(replaced) => merger.replacing(replaced.clone()),
+            None => merger,
+        })
     }
 
     /// Counts what rows that no file holds do, and leaves those that become rows.
@@ -172,12 +266,9 @@ impl Upsert {
         &self,
         table: &Table,
         file: &DataFile,
-        schema: &SchemaRef,
-        incoming: &RecordBatch,
+        mut merger: Merger,
         output: &mut Output<'_>,
     ) -> Result<(), EntityError> {
-        let mut merger =
-            Merger::new(schema, self.order(), self.policy, incoming).map_err(|error| self.table_error(error))?;
         let mut stored = table.read(file, Read { columns: None, rows: None, batch_size: MERGE_ROWS }).await?;
         while let Some(batch) = stored.try_next().await? {
             output.write_all(merger.push(&batch).map_err(|error| self.table_error(error))?).await?;

@@ -160,11 +160,11 @@ proptest! {
                 let before = model.clone();
                 expect(&mut model, batch, policy);
                 let incoming = fixture.incoming(batch);
-                let prepared = upsert.prepare(&fixture.table, &incoming).await.unwrap();
+                let prepared = upsert.prepare(&fixture.table, &incoming, None).await.unwrap();
                 let changed = fixture.commit(prepared).await;
                 assert_eq!(fixture.rows().await, model);
                 assert_eq!(changed, before != model, "a commit without a change, or a change without a commit");
-                let again = upsert.prepare(&fixture.table, &incoming).await.unwrap();
+                let again = upsert.prepare(&fixture.table, &incoming, None).await.unwrap();
                 assert_eq!(again.counts.changes(), 0, "the same rows again");
             }
             if small_file > 0 {

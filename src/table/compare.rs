@@ -102,7 +102,7 @@ impl Comparison {
     pub fn push(&mut self, stored: &RecordBatch) -> Result<(), TableError> {
         let (changes, surplus) = (&mut self.changes, &mut self.surplus);
         self.join.pass(stored, |step| {
-            *surplus += u64::from(matches!(step, Step::Surplus(_)));
+            *surplus += u64::from(matches!(step, Step::Surplus(..)));
             changes.extend(change(step));
         })?;
         self.stored_rows += stored.num_rows() as u64;
@@ -131,7 +131,7 @@ impl Compared {
 
 const fn change(step: Step) -> Option<Change> {
     match step {
-        Step::Stored(_) | Step::Surplus(_) => None,
+        Step::Stored(_) | Step::Surplus(..) => None,
         Step::Incoming(_, change) | Step::Both(_, _, change) => Some(change),
     }
 }

@@ -17,6 +17,8 @@ use crate::catalog::{AttributePath, Column, ColumnType, Sensitivity, Source};
 
 /// The attribute below which an organisation's own attributes live (API reference, section 14).
 pub(super) const CUSTOM: &str = "custom";
+/// What the names of their columns begin with.
+const PREFIX: &str = "custom_";
 
 /// The column of one attribute, as its name and its metadata suggest; [`custom_columns`] makes it fit a table.
 ///
@@ -114,29 +116,30 @@ fn by_metadata(kind: &str) -> Option<ColumnType> {
 
 /// The attribute's name as a column name, as far as it can be one.
 fn plain_name(attribute: &str) -> String {
-    let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
-    format!("{CUSTOM}_{}", attribute.chars().map(letter).collect::<String>())
+    plain(PREFIX, attribute)
 }
 
-/// The first of the attribute's [`candidates`] that no column has.
+fn plain(prefix: &str, name: &str) -> String {
+    let letter = |letter: char| if letter.is_ascii_alphanumeric() { letter } else { '_' };
+    format!("{prefix}{}", name.chars().map(letter).collect::<String>())
+}
+
+/// The first of the attribute's [`name_candidates`] that no column has.
 fn free_name(attribute: &str, taken: &BTreeSet<String>) -> String {
-    let free = candidates(attribute).find(|name| !taken.contains(&name.to_ascii_lowercase()));
+    let free = name_candidates(PREFIX, attribute).find(|name| !taken.contains(&name.to_ascii_lowercase()));
     // All of them are taken only where columns were named so on purpose; then the table refuses the name.
     free.unwrap_or_else(|| plain_name(attribute))
 }
 
-/// The names that an attribute's column may get, the plain one first; the others end with digits of a hash.
-pub(super) fn candidates(attribute: &str) -> impl Iterator<Item = String> {
+/// The names that a column or table may get for something that the organisation has named, the plain one first; the
+/// others end with digits of a hash of that name, so that each is the same at all times.
+pub fn name_candidates(prefix: &str, name: &str) -> impl Iterator<Item = String> + use<> {
     const DIGITS: usize = 8;
-    let plain = plain_name(attribute);
-    let hash = hex(digest::digest(&digest::SHA256, attribute.as_bytes()).as_ref());
+    let plain = plain(prefix, name);
+    let hash = hex(digest::digest(&digest::SHA256, name.as_bytes()).as_ref());
     let lengths = (DIGITS..=hash.len()).step_by(DIGITS);
-    let longer = lengths.filter_map(|length| hash.get(..length).map(str::to_owned)).collect::<Vec<_>>();
-    let suffixed = longer.into_iter().map({
-        let plain = plain.clone();
-        move |ending| format!("{plain}_{ending}")
-    });
-    std::iter::once(plain).chain(suffixed)
+    let endings: Vec<String> = lengths.filter_map(|length| hash.get(..length).map(str::to_owned)).collect();
+    std::iter::once(plain.clone()).chain(endings.into_iter().map(move |ending| format!("{plain}_{ending}")))
 }
 
 #[cfg(test)]

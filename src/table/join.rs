@@ -46,7 +46,7 @@ pub(super) enum Step {
     /// A stored row that no incoming row has the key of.
     Stored(usize),
     /// Such a row that is deleted because of that.
-    Surplus(usize),
+    Surplus(usize, Deletes),
     /// An incoming row whose key is in none of the stored rows so far.
     Incoming(usize, Change),
     /// A stored row and the incoming row with the same key, and what the latter does.
@@ -157,11 +157,13 @@ impl Join {
 
     /// What a stored row is that no incoming row has the key of.
     fn alone(&self, stored: &Side, parents: Option<&StringArray>, row: usize) -> Step {
-        let is_replaced = self.replaced.as_ref().zip(parents).is_some_and(|(replaced, of)| replaced.holds(of, row));
-        match self.policy {
-            MergePolicy::Update(Deletes::Hard) if is_replaced => Step::Surplus(row),
-            MergePolicy::Update(Deletes::Soft) if is_replaced && !stored.is_deleted(row) => Step::Surplus(row),
-            MergePolicy::Append | MergePolicy::Update(_) => Step::Stored(row),
+        let replaced = self.replaced.as_ref().zip(parents).filter(|(replaced, of)| replaced.holds(of, row));
+        match (self.policy, replaced.map(|(replaced, _)| replaced.surplus)) {
+            (MergePolicy::Update(_), Some(Deletes::Hard)) => Step::Surplus(row, Deletes::Hard),
+            (MergePolicy::Update(_), Some(Deletes::Soft)) if !stored.is_deleted(row) => {
+                Step::Surplus(row, Deletes::Soft)
+            }
+            (MergePolicy::Append | MergePolicy::Update(_), _) => Step::Stored(row),
         }
     }
 

@@ -90,11 +90,11 @@ impl Merger {
 const fn survivor(policy: MergePolicy, counts: &mut MergeCounts, step: Step) -> Option<Origin> {
     let (stored, incoming, change) = match step {
         Step::Stored(row) => return Some((STORED, row)),
-        Step::Surplus(row) => {
+        Step::Surplus(row, deletes) => {
             counts.count(Change::Delete);
-            return match policy {
-                MergePolicy::Update(Deletes::Hard) => None,
-                MergePolicy::Update(Deletes::Soft) | MergePolicy::Append => Some((DELETED, row)),
+            return match deletes {
+                Deletes::Hard => None,
+                Deletes::Soft => Some((DELETED, row)),
             };
         }
         Step::Incoming(row, change) => (None, row, change),

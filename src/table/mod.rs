@@ -43,7 +43,7 @@ mod tests;
 pub use compare::{Compared, Comparison, MergeCounts};
 pub use conform::conform;
 pub use convert::{ConvertError, Converted, Converter, RawRecord, UnknownAttributes};
-pub use custom::{custom_column, custom_columns};
+pub use custom::{custom_column, custom_columns, name_candidates};
 pub use elements::Explosion;
 pub use field::{ATTRIBUTE_METADATA, TYPE_METADATA};
 pub use given::{GivenValues, with_given};

@@ -10,13 +10,12 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringAr
 use arrow::error::ArrowError;
 use chrono::{DateTime, Utc};
 
-use super::order::{TableError, column};
+use super::order::{Deletes, TableError, column};
 use crate::catalog::SystemColumn;
 
 /// Parents of which the incoming rows are complete: what else a table holds of theirs is surplus.
 ///
-/// What becomes of surplus rows is the policy's: they are removed, or stay with `_deleted` true; those that are
-/// deleted already stay as they are; and a table that is only appended to keeps all.
+/// A table that is only appended to keeps all.
 #[derive(Debug, Clone)]
 pub struct Replaced {
     /// The text column that names the parent: the first of the key for elements, else
@@ -24,6 +23,9 @@ pub struct Replaced {
     pub column: String,
     /// Their ids.
     pub parents: Arc<BTreeSet<String>>,
+    /// What becomes of surplus rows: they are removed, or stay with `_deleted` true; those that are deleted already
+    /// stay as they are.
+    pub surplus: Deletes,
     /// When they were read: the `_deleted_at` and `_extracted_at` of rows that are found to be surplus.
     pub at: DateTime<Utc>,
 }

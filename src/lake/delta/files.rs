@@ -21,7 +21,27 @@ impl Snapshot {
         blocking(move || snapshot.files_now(&key)).await
     }
 
+    /// The live files that can hold a row whose timestamp `column` is after `instant`.
+    pub(in crate::lake) async fn files_after(
+        &self,
+        column: &str,
+        instant: DateTime<Utc>,
+    ) -> Result<Vec<DataFile>, LakeError> {
+        let (snapshot, column) = (self.clone(), column.to_owned());
+        let is_later = move |newest: Option<DateTime<Utc>>| newest.is_none_or(|newest| newest > instant);
+        blocking(move || snapshot.files_where(&column, is_later)).await
+    }
+
     fn files_now(&self, key: &str) -> Result<Vec<DataFile>, LakeError> {
+        self.files_where(key, |_| true)
+    }
+
+    /// The live files whose greatest instant of the column is wanted; of a column without bounds nothing is known.
+    fn files_where(
+        &self,
+        key: &str,
+        wanted: impl Fn(Option<DateTime<Utc>>) -> bool,
+    ) -> Result<Vec<DataFile>, LakeError> {
         let stats = match self.kernel.schema().field(key) {
             Some(_) => StatsOptions::struct_columns(vec![ColumnName::new([key])]),
             None => StatsOptions::none(),
@@ -32,7 +52,7 @@ impl Snapshot {
             let batch: RecordBatch = (*ArrowEngineData::try_from_engine_data(data)?).into();
             let columns = Columns::of(&batch, key)?;
             for row in 0..batch.num_rows() {
-                if selected.get(row).copied().unwrap_or(true) {
+                if selected.get(row).copied().unwrap_or(true) && wanted(columns.greatest_instant(row)) {
                     files.push(columns.file(row)?);
                 }
             }

@@ -60,18 +60,24 @@ fn batch(table: &Table) -> RecordBatch {
     concat_batches(schema.arrow(), &rows.collect::<Vec<_>>()).unwrap()
 }
 
-fn replaced(parents: &BTreeSet<String>) -> Replaced {
+fn replaced(parents: &BTreeSet<String>, surplus: Deletes) -> Replaced {
     let at = DateTime::from_timestamp(NOW, 0).unwrap();
-    Replaced { column: "thing_id".to_owned(), parents: Arc::new(parents.clone()), at }
+    Replaced { column: "thing_id".to_owned(), parents: Arc::new(parents.clone()), surplus, at }
 }
 
 /// The replacement, one row at a time: the rows afterwards, and how many are deleted for being surplus.
-fn model(stored: &Table, incoming: &Table, parents: &BTreeSet<String>, policy: MergePolicy) -> (Table, u64) {
+fn model(
+    stored: &Table,
+    incoming: &Table,
+    parents: &BTreeSet<String>,
+    policy: MergePolicy,
+    deletes: Deletes,
+) -> (Table, u64) {
     let (mut merged, mut surplus) = (Table::new(), 0);
     for (key, old) in stored {
         let gone = policy != MergePolicy::Append && parents.contains(&key.0) && !incoming.contains_key(key);
-        match (gone, policy) {
-            (true, MergePolicy::Update(Deletes::Hard)) => surplus += 1,
+        match (gone, deletes) {
+            (true, Deletes::Hard) => surplus += 1,
             (true, _) if old.deleted.is_none() => {
                 surplus += 1;
                 merged.insert(key.clone(), Wheel { deleted: Some(NOW), read_at: NOW, ..old.clone() });
@@ -98,10 +104,11 @@ fn merge(
     incoming: &RecordBatch,
     parents: &BTreeSet<String>,
     policy: MergePolicy,
+    surplus: Deletes,
 ) -> (RecordBatch, MergeCounts) {
     let schema = schema("thing_wheels");
     let mut merger =
-        Merger::new(schema.arrow(), schema.order(), policy, incoming).unwrap().replacing(replaced(parents));
+        Merger::new(schema.arrow(), schema.order(), policy, incoming).unwrap().replacing(replaced(parents, surplus));
     let mut merged: Vec<_> = stored.iter().flat_map(|batch| merger.push(batch).unwrap()).collect();
     let (rest, counts) = merger.finish().unwrap();
     merged.extend(rest);
@@ -112,19 +119,20 @@ proptest! {
     #[test]
     fn all_rows_of_the_parents_are_replaced_and_no_others(
         stored in table(1), incoming in table(2), others in btree_set("[a-e]", 0..4), cuts in vec(0usize..30, 0..4), policy in policy(),
+        deletes in prop_oneof![Just(Deletes::Soft), Just(Deletes::Hard)],
     ) {
         let parents: BTreeSet<_> = incoming.keys().map(|key| key.0.clone()).chain(others).collect();
-        let (expected, surplus) = model(&stored, &incoming, &parents, policy);
+        let (expected, surplus) = model(&stored, &incoming, &parents, policy, deletes);
         let (whole, incoming) = (batch(&stored), batch(&incoming));
         let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(stored.len())).chain([0, stored.len()]).collect();
         cuts.sort_unstable();
         let stored: Vec<_> = cuts.windows(2).map(|cut| whole.slice(cut[0], cut[1] - cut[0])).collect();
 
-        let (merged, counts) = merge(&stored, &incoming, &parents, policy);
+        let (merged, counts) = merge(&stored, &incoming, &parents, policy, deletes);
         prop_assert_eq!(&merged, &batch(&expected));
 
         let schema = schema("thing_wheels");
-        let mut comparison = Comparison::new(schema.arrow(), schema.order(), policy, &incoming).unwrap().replacing(replaced(&parents));
+        let mut comparison = Comparison::new(schema.arrow(), schema.order(), policy, &incoming).unwrap().replacing(replaced(&parents, deletes));
         for batch in &stored {
             comparison.push(batch).unwrap();
         }
@@ -134,7 +142,7 @@ proptest! {
         let differs = merged != whole;
         prop_assert_eq!(counts.changes() > 0, differs, "a rewrite without need, or a change that is missed");
 
-        let (again, counts) = merge(slice::from_ref(&merged), &incoming, &parents, policy);
+        let (again, counts) = merge(slice::from_ref(&merged), &incoming, &parents, policy, deletes);
         prop_assert_eq!((counts.changes(), again), (0, merged));
     }
 }
@@ -147,12 +155,12 @@ fn a_deleted_row_comes_back_when_its_record_does() {
     let update = MergePolicy::Update(Deletes::Soft);
     let stored = batch(&Table::from([(key(0), wheel(1)), (key(1), wheel(1))]));
     let shorter = batch(&Table::from([(key(0), wheel(2))]));
-    let (gone, counts) = merge(slice::from_ref(&stored), &shorter, &parents, update);
+    let (gone, counts) = merge(slice::from_ref(&stored), &shorter, &parents, update, Deletes::Soft);
     assert_eq!((counts.deleted, counts.unchanged), (1, 1));
     let deleted_at = gone.column_by_name("_deleted_at").unwrap().as_primitive::<TimestampMicrosecondType>();
     assert_eq!(deleted_at.iter().collect::<Vec<_>>(), [None, Some(NOW * 1_000_000)]);
     let longer = batch(&Table::from([(key(0), wheel(3)), (key(1), wheel(3))]));
-    let (back, counts) = merge(&[gone], &longer, &parents, update);
+    let (back, counts) = merge(&[gone], &longer, &parents, update, Deletes::Soft);
     assert_eq!((counts.updated, counts.unchanged), (1, 1));
     assert_eq!(back.column_by_name("_deleted").unwrap().as_boolean().true_count(), 0);
     assert_eq!(back.column_by_name("size").unwrap().as_primitive::<Int64Type>().values(), &[1, 1]);
@@ -173,8 +181,10 @@ fn records_of_lists_are_told_apart_by_the_parent_in_whose_lists_they_were() {
             .collect();
         converter.convert(&records.iter().map(Vec::as_slice).collect::<Vec<_>>(), DateTime::UNIX_EPOCH).unwrap().batch
     };
-    let replaced =
-        |column: &str| Replaced { column: column.to_owned(), ..replaced(&BTreeSet::from(["t1".to_owned()])) };
+    let replaced = |column: &str| Replaced {
+        column: column.to_owned(),
+        ..replaced(&BTreeSet::from(["t1".to_owned()]), Deletes::Hard)
+    };
     let stored = rows(&[("p1", Some("t1")), ("p2", Some("t2")), ("p3", Some("t1")), ("p4", None)]);
     let incoming = rows(&[("p3", Some("t1"))]);
     let merger = || Merger::new(schema.arrow(), schema.order(), MergePolicy::Update(Deletes::Hard), &incoming).unwrap();

@@ -1,0 +1,224 @@
+//! Lists below records: read for each record that changed since they were last read.
+//!
+//! The rule: which records changed is told by their own table, where a row that changed is later than
+//! every row before it (`instants`). So nothing is asked again for a record that did not change,
+//! nothing is forgotten when a run ends early, and a table that begins to exist begins with every
+//! record there is.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::StreamExt;
+
+use super::changed::{Changed, Record, Since};
+use super::custom::Attributes;
+use super::entity::{Load, Loaded};
+use super::error::EntityError;
+use super::family::Family;
+use super::instants;
+use super::loader::{Loader, deletes};
+use super::progress::Counted;
+use super::reading::{batch, is_absent};
+use super::report::{Skip, Skipped};
+use super::start::Start;
+use super::tables::{Reached, TableHome, cursor_id};
+use crate::api::Pages;
+use crate::catalog::{Absent, Access, Given, ListSource, PARENT_COLUMN};
+use crate::extract::{Known, Walk};
+use crate::table::{GivenValues, Replaced, with_given};
+use crate::window::Window;
+
+/// Records below which is read before that is committed, at most: little is read again after an interruption.
+const MOST_PARENTS: usize = 5_000;
+
+/// What an entity below another one is read by.
+struct Below<'a> {
+    parent: &'a str,
+    lists: &'a [ListSource],
+    page_size: u32,
+    absent: Absent,
+}
+
+/// What was collected since the last commit.
+#[derive(Default)]
+struct Collected {
+    parents: BTreeSet<String>,
+    /// The instant up to which every changed record has been read below.
+    reached: Option<DateTime<Utc>>,
+}
+
+impl Load<'_> {
+    /// Reads and commits what is below the records that changed; failing is part of the report.
+    pub(super) async fn run_below(&self) -> Result<Loaded, EntityError> {
+        let Access::PerParent { parent, lists, page_size, absent } = &self.job.entity.access else {
+            return Err(EntityError::Broken(self.job.entity.name.clone()));
+        };
+        let below = Below { parent: parent.as_str(), lists, page_size: *page_size, absent: *absent };
+        let name = self.job.entity.name.as_str();
+        let home = TableHome::find(self.shared.lake, name).await?;
+        if home.table().is_none() {
+            self.shared.state.forget(name).await;
+        }
+        let since = self.since(&home).await?;
+        let start = Start::new(DateTime::UNIX_EPOCH, Known::default());
+        let loader = Loader::new(self.job, home, start, Attributes::default(), self.note());
+        let mut family = Family { loader, elements: Vec::new() };
+        let mut skipped = Skipped::default();
+        let result = self.read_below(&below, since, &mut family.loader, &mut skipped).await;
+        let result = result.map_err(|error| self.naming_roles(error));
+        Ok(self.loaded(&family, None, &skipped, result))
+    }
+
+    /// How many records changed since they were last read below.
+    pub(super) async fn changed_parents(&self) -> Result<u64, EntityError> {
+        let Some(parent) = self.job.entity.access.parent() else { return Ok(0) };
+        let home = TableHome::find(self.shared.lake, self.job.entity.name.as_str()).await?;
+        let since = self.since(&home).await?;
+        let parents = TableHome::find(self.shared.lake, parent.as_str()).await?;
+        match parents.table() {
+            Some(parents) => Changed::in_table(parents).await?.count(since).await,
+            None => Ok(0),
+        }
+    }
+
+    /// From which change on records are read below.
+    async fn since(&self, home: &TableHome) -> Result<Since, EntityError> {
+        let known = match self.shared.goal {
+            super::Goal::FullRefresh => None,
+            super::Goal::Changes | super::Goal::Backfill(_) => {
+                let name = self.job.entity.name.as_str();
+                let log = home.committed(&cursor_id()).await?;
+                log.max(self.shared.state.cursor(name)).filter(|_| home.table().is_some())
+            }
+        };
+        Ok(known.map_or(Since::Ever, Since::After))
+    }
+
+    async fn read_below(
+        &self,
+        below: &Below<'_>,
+        mut since: Since,
+        loader: &mut Loader,
+        skipped: &mut Skipped,
+    ) -> Result<(), EntityError> {
+        let home = TableHome::find(self.shared.lake, below.parent).await?;
+        let Some(parents) = home.table() else {
+            let (entity, parent) = (self.job.entity.name.clone(), below.parent.to_owned());
+            return Err(EntityError::NoParents { entity, parent });
+        };
+        let changed = Changed::in_table(parents).await?;
+        self.progress.reading_until(changed.newest());
+        let mut collected = Collected::default();
+        loop {
+            let records = changed.next(since).await?;
+            let Some(last) = records.last() else { break };
+            since = Since::After(last.at);
+            if let Err(error) = self.read_records(below, &records, loader, &mut collected, skipped).await {
+                // What was read before is not read again.
+                self.commit_below(below, loader, &mut collected).await?;
+                return Err(error);
+            }
+        }
+        self.commit_below(below, loader, &mut collected).await?;
+        if loader.create().await? {
+            self.show(loader.home.table()).await;
+        }
+        if let Since::After(instant) = since {
+            loader.commit_first_progress(&reached(instant)).await?;
+        }
+        let rows = loader.home.rows().await?;
+        self.shared.state.completed(loader.name(), false, rows).await;
+        Ok(())
+    }
+
+    /// Reads below these records, some at once, and takes what is found in their order.
+    async fn read_records(
+        &self,
+        below: &Below<'_>,
+        records: &[Record],
+        loader: &mut Loader,
+        collected: &mut Collected,
+        skipped: &mut Skipped,
+    ) -> Result<(), EntityError> {
+        let pages = Counted { pages: self.shared.pages, progress: self.progress };
+        let at_once = self.shared.config.source.concurrency;
+        let read = futures::stream::iter(records).map(|record| self.below_one(below, &record.id, &pages));
+        let mut read = std::pin::pin!(read.buffered(at_once));
+        let mut rest = records.iter().peekable();
+        while let (Some(record), Some(found)) = (rest.next(), read.next().await) {
+            match found? {
+                Found::Records(texts) => {
+                    loader.take(texts, self.shared.time.now()).await?;
+                    collected.parents.insert(record.id.clone());
+                }
+                Found::Gone => skipped.count(Skip::Gone),
+            }
+            // Others may have changed at the same instant.
+            if rest.peek().is_none_or(|next| next.at > record.at) {
+                collected.reached = Some(record.at);
+                self.progress.reached(record.at);
+            }
+            if loader.is_full() || collected.parents.len() >= MOST_PARENTS {
+                self.commit_below(below, loader, collected).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn below_one(&self, below: &Below<'_>, id: &str, pages: &dyn Pages) -> Result<Found, EntityError> {
+        let Some(window) = Window::new(DateTime::UNIX_EPOCH, self.shared.until) else { return Ok(Found::Gone) };
+        let mut walk = Walk::below(below.lists, below.page_size, id, window)?;
+        let given = GivenValues::default().text(Given::ParentId, id);
+        let mut texts = Vec::new();
+        loop {
+            match walk.next(pages).await {
+                Ok(Some(read)) => {
+                    texts.extend(batch(read).records.iter().map(|text| Bytes::from(with_given(text, &given))));
+                }
+                Ok(None) => return Ok(Found::Records(texts)),
+                // It was deleted since its row was read; its own entity will tell.
+                Err(error) if is_absent(&error) => return Ok(Found::Gone),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn commit_below(
+        &self,
+        below: &Below<'_>,
+        loader: &mut Loader,
+        collected: &mut Collected,
+    ) -> Result<(), EntityError> {
+        let Collected { parents, reached: instant } = std::mem::take(collected);
+        let reached = instant.map(reached);
+        let replaced = (below.absent == Absent::Deleted).then(|| Replaced {
+            column: PARENT_COLUMN.to_owned(),
+            parents: Arc::new(parents),
+            surplus: deletes(self.job),
+            at: instants::stored(self.shared.time.now()),
+        });
+        let before = loader.home.version();
+        loader.flush(reached.as_ref(), replaced.as_ref()).await?;
+        if loader.home.version() != before {
+            self.show(loader.home.table()).await;
+        }
+        if let Some(instant) = instant {
+            self.shared.state.reached(loader.name(), instant, DateTime::UNIX_EPOCH);
+            self.shared.state.save().await;
+        }
+        Ok(())
+    }
+}
+
+/// What was found below one record.
+enum Found {
+    Records(Vec<Bytes>),
+    /// The record itself is gone.
+    Gone,
+}
+
+fn reached(instant: DateTime<Utc>) -> Reached {
+    Reached { id: cursor_id(), instant, moves_start: false }
+}

@@ -1,0 +1,54 @@
+//! The custom attributes of an entity during a run, and the columns that they get.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::discovery::Description;
+use super::entity::Shared;
+use super::error::EntityError;
+use crate::api::Pages;
+use crate::catalog::{Column, Entity};
+use crate::lake::Table;
+use crate::table::{TableSchema, custom_column, custom_columns};
+
+/// What the source says of the custom attributes of an entity.
+#[derive(Debug, Default)]
+pub(super) struct Attributes {
+    properties: Arc<Map<String, Value>>,
+}
+
+impl Attributes {
+    /// What the source says of those of `entity`; nothing, if it has none or does not describe them.
+    pub(super) async fn of(entity: &Entity, shared: &Shared<'_>, pages: &dyn Pages) -> Result<Self, EntityError> {
+        let Some(resource) = &entity.custom else { return Ok(Self::default()) };
+        match shared.discovery.description(resource, shared.catalog, pages).await? {
+            Description::Known(properties) => Ok(Self { properties }),
+            Description::Absent => Ok(Self::default()),
+            Description::Forbidden(_) => {
+                tracing::warn!(
+                    entity = %entity.name,
+                    "the key may not read the descriptions of custom attributes; the ends of their names tell their types"
+                );
+                Ok(Self::default())
+            }
+        }
+    }
+
+    /// `schema` with the columns that the table has by now, and one for each attribute that is described.
+    ///
+    /// An attribute that the organisation has deleted gets no new column, unless a record still has it.
+    pub(super) fn described(&self, schema: &TableSchema, table: Option<&Table>) -> TableSchema {
+        let is_there = |property: &Value| property.get("deletedAt").is_none_or(Value::is_null);
+        let present = self.properties.iter().filter(|(_, property)| is_there(property));
+        let wanted = present.map(|(name, property)| custom_column(name, Some(property))).collect();
+        schema.with_custom(custom_columns(schema, table.map(|table| &**table.schema()), wanted))
+    }
+
+    /// `schema` with columns for attributes that records turned out to have.
+    pub(super) fn met(&self, schema: &TableSchema, names: &BTreeSet<String>) -> TableSchema {
+        let wanted: Vec<Column> = names.iter().map(|name| custom_column(name, self.properties.get(name))).collect();
+        schema.with_custom(custom_columns(schema, None, wanted))
+    }
+}
