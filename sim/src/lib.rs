@@ -25,6 +25,7 @@ mod render;
 mod rng;
 mod search;
 mod shared;
+mod shelf;
 mod stats;
 mod switches;
 mod timestamp;
@@ -37,9 +38,11 @@ pub use self::handle::{SimHandle, SimServer};
 pub use self::http::auth::TokenSpec;
 pub use self::render::Unset;
 pub use self::search::Precision;
+pub use self::shelf::ShelfChange;
 pub use self::stats::{RequestLog, Stats};
 pub use self::switches::{
-    ArchiveCovers, Every, Limiting, Mover, NextLinks, PastAnswer, Pod, ResetHeader, ResetUnit, RetryAfter, SearchRoles,
-    SecondSortKey, Switches, TieOrder, Total, UserList, Visibility,
+    ArchiveCovers, Every, IncludedOne, Limiting, MetadataAccess, Mover, NextLinks, PastAnswer, Pod, ResetHeader,
+    ResetUnit, RetryAfter, SearchRoles, SecondSortKey, ShelfOrder, SlaList, Switches, TieOrder, Total, UserList,
+    Visibility,
 };
 pub use self::world::{DeleteStamp, Mutation, Op, TruthRow, WorldSpec};

@@ -13,6 +13,7 @@ use super::reply::Reply;
 use crate::context::Context;
 use crate::error::SimError;
 use crate::shared::Shared;
+use crate::shelf::ShelfChange;
 use crate::timestamp;
 
 #[derive(Deserialize)]
@@ -54,6 +55,22 @@ struct Tie {
 struct MergePair {
     source: String,
     target: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShelfOp {
+    shelf: String,
+    op: ShelfChange,
+    count: u32,
+    #[serde(default)]
+    seed: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seed {
+    seed: u64,
 }
 
 /// Answers a control request.
@@ -127,6 +144,17 @@ fn control(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<
             let rows = shared.world().truth(context(name)?);
             let lines = rows.iter().map(|row| json!(row).to_string() + "\n").collect::<String>();
             return Ok(Reply::one(lines.into_bytes()));
+        }
+        ("GET", ["shelf", name]) => json!(shared.shelf(name)),
+        ("GET", ["metadata"]) => json!(shared.metadata()),
+        ("POST", ["change-shelf"]) => {
+            let ShelfOp { shelf, op, count, seed } = read(body)?;
+            json!({"ids": shared.change_shelf(&shelf, op, count, seed)?})
+        }
+        ("POST", ["change-shelves"]) => {
+            let Seed { seed } = read(body)?;
+            shared.change_shelves(seed)?;
+            json!({})
         }
         ("GET", ["records", name]) => return Ok(Reply::one(shared.records(context(name)?))),
         _ => return Ok(Reply::not_found()),

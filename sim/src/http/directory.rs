@@ -1,81 +1,14 @@
-//! The small lists, the merges of customers, and what a key may ask about itself.
+//! The merges of customers, and what a key may ask about itself.
 
 use serde_json::json;
 
 use super::api::Call;
 use super::listing::{Listing, Next, close};
 use super::reply::Reply;
-use super::route::DirectoryList;
 use crate::context::Context;
 use crate::render::Writer;
 use crate::timestamp;
-use crate::world::{Directory, Merge, Named, World};
-
-impl DirectoryList {
-    const fn type_name(self) -> &'static str {
-        match self {
-            Self::Tags => "tag",
-            Self::Teams => "team",
-            Self::Shortcuts => "shortcut",
-            Self::Klasses => "klass",
-        }
-    }
-
-    const fn path(self) -> &'static str {
-        match self {
-            Self::Tags => "/v1/tags/",
-            Self::Teams => "/v1/teams/",
-            Self::Shortcuts => "/v1/shortcuts/",
-            Self::Klasses => "/v1/klasses/",
-        }
-    }
-
-    fn items(self, directory: &Directory) -> &[Named] {
-        match self {
-            Self::Tags => &directory.tags,
-            Self::Teams => &directory.teams,
-            Self::Shortcuts => &directory.shortcuts,
-            Self::Klasses => &directory.klasses,
-        }
-    }
-
-    fn render(self, writer: &mut Writer<'_>, world: &World, item: &Named) {
-        writer.open_bare();
-        writer.text("type", self.type_name());
-        writer.id("id", &item.id);
-        writer.open("attributes");
-        writer.text("name", item.name);
-        match self {
-            Self::Tags => writer.text("color", "#6f42c1"),
-            Self::Teams => {
-                let users = world.store(Context::User);
-                let members: Vec<_> = (0..3).map(|ord| users.id(ord)).collect();
-                writer.text("displayName", item.name);
-                writer.text("icon", "flag");
-                writer.ids("members", &members);
-            }
-            Self::Shortcuts => {
-                writer.json("draft", r#"{"text":"Hello {{customer.firstName}},"}"#);
-                writer.flag("isPrivate", false);
-            }
-            Self::Klasses => {
-                writer.text("displayName", item.name);
-                writer.text("status", "enabled");
-            }
-        }
-        writer.unset_all(&["deleted", "deletedAt"]);
-        writer.time("createdAt", item.created);
-        writer.time("updatedAt", item.created + timestamp::HOUR);
-        writer.unset("modifiedAt");
-        writer.close();
-        writer.open("relationships");
-        writer.relation("org", "org", "/v1/orgs/", &world.directory.org);
-        writer.relation("createdBy", "user", "/v1/users/", &world.store(Context::User).id(0));
-        writer.close();
-        writer.self_link(self.path(), &item.id, "");
-        writer.close();
-    }
-}
+use crate::world::{Merge, World};
 
 fn render_merge(writer: &mut Writer<'_>, world: &World, number: u32, merge: &Merge) {
     let customers = world.store(Context::Customer);
@@ -99,24 +32,6 @@ fn render_merge(writer: &mut Writer<'_>, world: &World, number: u32, merge: &Mer
 }
 
 impl Call<'_> {
-    /// One of the small lists, or one item of it.
-    pub(super) fn directory(&self, list: DirectoryList, id: Option<&str>) -> Reply {
-        let world = self.shared.world();
-        let items = list.items(&world.directory);
-        if let Some(id) = id {
-            let named = list == DirectoryList::Klasses;
-            let item = items.iter().find(|item| item.id.bytes() == id.as_bytes() || (named && item.name == id));
-            return match item {
-                Some(item) => self.single(|writer| list.render(writer, &world, item)),
-                None => Reply::not_found(),
-            };
-        }
-        // Everything there is on the deleted side of these lists is nothing.
-        let items = if self.params.get("deleted") == Some("true") { &[] } else { items };
-        let most = if list == DirectoryList::Teams { 500 } else { 100 };
-        self.pages(items, most, |writer, item| list.render(writer, &world, item))
-    }
-
     /// The merges that a customer took part in, oldest first.
     pub(super) fn merges(&self, customer: &str) -> Reply {
         let world = self.shared.world();

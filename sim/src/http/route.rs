@@ -1,28 +1,10 @@
 //! Which endpoint a path means.
 
+use percent_encoding::percent_decode_str;
+
 use crate::context::Context;
 use crate::search::Reach;
-
-/// A small list that hardly changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DirectoryList {
-    Tags,
-    Teams,
-    Shortcuts,
-    Klasses,
-}
-
-impl DirectoryList {
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "tags" => Some(Self::Tags),
-            "teams" => Some(Self::Teams),
-            "shortcuts" => Some(Self::Shortcuts),
-            "klasses" => Some(Self::Klasses),
-            _ => None,
-        }
-    }
-}
+use crate::shelf::Collection;
 
 /// An endpoint with what its path says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +23,11 @@ pub(crate) enum Route {
     Merge(String),
     CurrentUser,
     CurrentToken,
-    Directory(DirectoryList, Option<String>),
+    /// A small list, or one resource of it.
+    Shelf(Collection, Option<String>),
+    /// The KObjects of a klass, or one of them; a klass's id in place of its name means the klass itself.
+    KObjects(String, Option<String>),
+    Metadata(String),
     Unknown,
 }
 
@@ -59,16 +45,27 @@ impl Route {
             ["auth", "tokens", "current"] => Self::CurrentToken,
             ["customers", "merges", id] => Self::Merge((*id).to_owned()),
             ["customers", id, "merges"] => Self::Merges((*id).to_owned()),
-            [collection] => match (plural(collection), DirectoryList::named(collection)) {
-                (Some(context), _) => Self::List(context),
-                (None, Some(list)) => Self::Directory(list, None),
-                (None, None) => Self::Unknown,
-            },
-            [collection, id] => match (plural(collection), DirectoryList::named(collection)) {
-                (Some(context), _) => Self::ById(context, (*id).to_owned()),
-                (None, Some(list)) => Self::Directory(list, Some((*id).to_owned())),
-                (None, None) => Self::Unknown,
-            },
+            ["klasses", name] => Self::KObjects(decoded(name), None),
+            ["klasses", name, id] => Self::KObjects(decoded(name), Some((*id).to_owned())),
+            ["metadata", resource] => Self::Metadata(decoded(resource)),
+            _ => Self::of_shelf(rest.trim_end_matches('/')).unwrap_or_else(|| Self::of_record(&parts)),
+        }
+    }
+
+    fn of_shelf(path: &str) -> Option<Self> {
+        if let Some(collection) = Collection::at(path) {
+            return Some(Self::Shelf(collection, None));
+        }
+        let (list, id) = path.rsplit_once('/')?;
+        Some(Self::Shelf(Collection::at(list)?, Some(id.to_owned())))
+    }
+
+    fn of_record(parts: &[&str]) -> Self {
+        match parts {
+            [collection] => plural(collection).map_or(Self::Unknown, Self::List),
+            [collection, id] => {
+                plural(collection).map_or(Self::Unknown, |context| Self::ById(context, (*id).to_owned()))
+            }
             [parent, id, child] => match (plural(parent), plural(child)) {
                 (Some(parent), Some(child)) if is_parent(parent, child) => {
                     Self::Children { parent, id: (*id).to_owned(), child }
@@ -88,7 +85,9 @@ impl Route {
             Self::Children { .. } => "children",
             Self::Merges(_) | Self::Merge(_) => "merges",
             Self::CurrentUser | Self::CurrentToken => "identity",
-            Self::Directory(..) => "directory",
+            Self::Shelf(..) => "directory",
+            Self::KObjects(..) => "kobjects",
+            Self::Metadata(_) => "metadata",
             Self::Unknown => "unknown",
         }
     }
@@ -98,13 +97,34 @@ impl Route {
         match self {
             Self::List(context) | Self::ById(context, _) | Self::Children { child: context, .. } => Some(*context),
             Self::Merges(_) | Self::Merge(_) => Some(Context::Customer),
-            Self::Search(_) | Self::CurrentUser | Self::CurrentToken | Self::Directory(..) | Self::Unknown => None,
+            Self::Search(_)
+            | Self::CurrentUser
+            | Self::CurrentToken
+            | Self::Shelf(..)
+            | Self::KObjects(..)
+            | Self::Metadata(_)
+            | Self::Unknown => None,
+        }
+    }
+
+    /// The name of what is read, as far as the path tells it.
+    pub(crate) const fn subject(&self) -> Option<&'static str> {
+        match (self, self.context()) {
+            (_, Some(context)) => Some(context.name()),
+            (Self::Shelf(collection, _), _) => Some(collection.name()),
+            (Self::KObjects(..), _) => Some("kobjects"),
+            (Self::Metadata(_), _) => Some("metadata"),
+            _ => None,
         }
     }
 
     pub(crate) const fn searches(&self) -> bool {
         matches!(self, Self::Search(_))
     }
+}
+
+fn decoded(segment: &str) -> String {
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 fn plural(name: &str) -> Option<Context> {
@@ -132,7 +152,20 @@ mod tests {
         let children = Route::Children { parent: Context::Customer, id: "x".into(), child: Context::Note };
         assert_eq!(Route::of("/v1/customers/x/notes"), children);
         assert_eq!(Route::of("/v1/customers/x/merges"), Route::Merges("x".into()));
-        for path in ["/", "/v2/notes", "/v1/note", "/v1/notes/x/messages", "/v1/events", "/v1/users/x/notes"] {
+        assert_eq!(Route::of("/v1/routing/queues"), Route::Shelf(Collection::Queues, None));
+        assert_eq!(Route::of("/v1/routing/queues/x"), Route::Shelf(Collection::Queues, Some("x".into())));
+        assert_eq!(Route::of("/v1/klasses"), Route::Shelf(Collection::Klasses, None));
+        assert_eq!(Route::of("/v1/klasses/gr%C3%B6%C3%9Fe%202"), Route::KObjects("größe 2".into(), None));
+        assert_eq!(Route::of("/v1/metadata/kobject.a-b"), Route::Metadata("kobject.a-b".into()));
+        for path in [
+            "/",
+            "/v1/schedules/holidays/x",
+            "/v2/notes",
+            "/v1/note",
+            "/v1/notes/x/messages",
+            "/v1/events",
+            "/v1/users/x/notes",
+        ] {
             assert_eq!(Route::of(path), Route::Unknown, "{path}");
         }
     }

@@ -186,8 +186,10 @@ impl Message<'_> {
         writer.open("shortcuts");
         writer.self_link(path(Context::Message), &subject.id, "/shortcuts");
         writer.open_list("data");
-        if !self.inbound && subject.fixed(13, 5) == 0 {
-            for shortcut in subject.world.directory.shortcuts.iter().take(crate::rng::index(1 + subject.fixed(17, 2))) {
+        let rev = u64::from(subject.record.rev) << 32;
+        if !self.inbound && subject.fixed(13 ^ rev, 5) == 0 {
+            let count = crate::rng::index(1 + subject.fixed(17 ^ rev, 2));
+            for shortcut in subject.world.directory.shortcuts.iter().take(count) {
                 writer.reference("shortcut", &shortcut.id);
             }
         }

@@ -23,7 +23,8 @@ pub(super) fn render(writer: &mut Writer<'_>, subject: Subject<'_>) {
     writer.actors(&subject, true);
     writer.open("userMentions");
     writer.open_list("data");
-    for number in 0..mentions(subject.salt) {
+    let rev = u64::from(subject.record.rev) << 32;
+    for number in 0..mentions(subject.salt ^ rev.wrapping_mul(5)) {
         match named(&subject, &directory.teams, 23 + number) {
             Some(team) if number % 2 == 1 => writer.reference("team", &team.id),
             _ => writer.reference("user", &subject.user(29 + number)),

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::choices::{
-    ArchiveCovers, Every, Limiting, Mover, NextLinks, PastAnswer, Pod, ResetHeader, ResetUnit, RetryAfter, SearchRoles,
-    SecondSortKey, TieOrder, Total, UserList, Visibility,
+    ArchiveCovers, Every, IncludedOne, Limiting, MetadataAccess, Mover, NextLinks, PastAnswer, Pod, ResetHeader,
+    ResetUnit, RetryAfter, SearchRoles, SecondSortKey, ShelfOrder, SlaList, TieOrder, Total, UserList, Visibility,
 };
 use crate::error::SimError;
 use crate::render::Unset;
@@ -60,6 +60,14 @@ pub struct Switches {
     pub search_roles: SearchRoles,
     /// Whether a request changes a record.
     pub mover: Mover,
+    /// The order of the small lists.
+    pub shelf_order: ShelfOrder,
+    /// How one included resource comes.
+    pub included_one: IncludedOne,
+    /// Whether the SLAs can be listed.
+    pub sla_list: SlaList,
+    /// Which metadata can be read.
+    pub metadata_access: MetadataAccess,
     /// Requests per minute of the whole organisation.
     pub org_limit: u64,
     /// Searches per minute of all keys.
@@ -123,6 +131,10 @@ impl Default for Switches {
             user_list: UserList::default(),
             search_roles: SearchRoles::default(),
             mover: Mover::default(),
+            shelf_order: ShelfOrder::default(),
+            included_one: IncludedOne::default(),
+            sla_list: SlaList::default(),
+            metadata_access: MetadataAccess::default(),
             org_limit: 1_000,
             search_limit: 100,
             limiting: Limiting::default(),

@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     Token,
     RoleGroup,
     Form,
+    /// Something on a shelf, by a number below 128 that tells the shelves apart.
+    Shelved(u8),
 }
 
 impl Kind {
@@ -66,6 +68,7 @@ impl Kind {
             Self::Token => 0x1d,
             Self::RoleGroup => 0x1e,
             Self::Form => 0x1f,
+            Self::Shelved(number) => 0x80 | number,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The organisation that is simulated: its records, who belongs to whom, and what happens to them.
 
+pub(crate) mod added;
 mod children;
 mod directory;
 mod generate;
@@ -22,6 +23,7 @@ use self::children::Children;
 use self::ids::{IdText, Kind};
 use self::store::Store;
 use crate::context::Context;
+use crate::shelf::{Lore, Shelves};
 use crate::timestamp;
 
 /// A merge of two customers, by their ordinals.
@@ -69,6 +71,7 @@ pub(crate) struct World {
     pub(crate) raws: Vec<Bytes>,
     pub(crate) merges: Vec<Merge>,
     pub(crate) directory: Directory,
+    pub(crate) shelves: Shelves,
 }
 
 impl World {
@@ -89,6 +92,7 @@ impl World {
             notes_of: Children::default(),
             raws: Vec::new(),
             merges: Vec::new(),
+            shelves: Shelves::default(),
         };
         for (store, children) in [
             (&world.conversations, &mut world.of_customer),
@@ -97,6 +101,7 @@ impl World {
         ] {
             store.existing().for_each(|(ord, record)| children.add(record.parent, ord));
         }
+        world.shelves = Shelves::found(spec, Lore::of(&world, spec.span(now)));
         world
     }
 

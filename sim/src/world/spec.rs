@@ -20,6 +20,10 @@ pub struct WorldSpec {
     pub notes: u32,
     /// Number of users.
     pub users: u32,
+    /// Number of companies.
+    pub companies: u32,
+    /// Number of KObjects of each klass that has any.
+    pub kobjects: u32,
     /// The first creation, in milliseconds since the epoch; default: three years before `end`.
     pub start: Option<i64>,
     /// Nothing was created or updated at or after this; default: the start of the simulator's clock.
@@ -35,6 +39,8 @@ impl Default for WorldSpec {
             messages: 2_000,
             notes: 300,
             users: 20,
+            companies: 60,
+            kobjects: 40,
             start: None,
             end: None,
         }
@@ -54,10 +60,10 @@ impl WorldSpec {
         }
     }
 
-    /// A world without any customer, conversation, message or note; users there are.
+    /// A world without any customer, conversation, message, note, company or KObject; users and settings there are.
     #[must_use]
     pub fn empty() -> Self {
-        Self { customers: 0, conversations: 0, messages: 0, notes: 0, ..Self::default() }
+        Self { customers: 0, conversations: 0, messages: 0, notes: 0, companies: 0, kobjects: 0, ..Self::default() }
     }
 
     pub(crate) fn span(&self, now: i64) -> (i64, i64) {
