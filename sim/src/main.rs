@@ -32,6 +32,12 @@ struct Cli {
     /// Number of users
     #[arg(long)]
     users: Option<u32>,
+    /// Number of companies
+    #[arg(long)]
+    companies: Option<u32>,
+    /// Number of KObjects of each klass that has any
+    #[arg(long)]
+    kobjects: Option<u32>,
     /// Switches to change, as a JSON object
     #[arg(long, default_value = "{}")]
     switches: String,
@@ -52,6 +58,8 @@ impl Cli {
             conversations: self.conversations.unwrap_or(scaled.conversations),
             notes: self.notes.unwrap_or(scaled.notes),
             users: self.users.unwrap_or(scaled.users),
+            companies: self.companies.unwrap_or(scaled.companies),
+            kobjects: self.kobjects.unwrap_or(scaled.kobjects),
             ..scaled
         }
     }

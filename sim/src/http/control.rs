@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::body::SimBody;
 use super::reply::Reply;
+use super::route::decoded;
 use crate::context::Context;
 use crate::error::SimError;
 use crate::shared::Shared;
@@ -145,7 +146,7 @@ fn control(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<
             let lines = rows.iter().map(|row| json!(row).to_string() + "\n").collect::<String>();
             return Ok(Reply::one(lines.into_bytes()));
         }
-        ("GET", ["shelf", name]) => json!(shared.shelf(name)),
+        ("GET", ["shelf", name]) => json!(shared.shelf(&decoded(name))),
         ("GET", ["metadata"]) => json!(shared.metadata()),
         ("POST", ["change-shelf"]) => {
             let ShelfOp { shelf, op, count, seed } = read(body)?;

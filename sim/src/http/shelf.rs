@@ -8,7 +8,7 @@ use super::params::PageParams;
 use super::reply::Reply;
 use crate::rng::mix;
 use crate::search::{Direction, Refusal};
-use crate::shelf::{Collection, Place, ShelfName, Sides, Version, served};
+use crate::shelf::{Collection, Place, ShelfName, Sides, Version, served, shows_deleted};
 use crate::switches::{IncludedOne, MetadataAccess, Mover, ShelfOrder, SlaList, Visibility};
 use crate::timestamp;
 use crate::world::World;
@@ -102,6 +102,7 @@ impl Call<'_> {
             Collection::Teams if self.params.flag("deleted")? => Sides::Deleted,
             Collection::Teams => Sides::Live,
             Collection::SpamSenders if self.params.flag("includeDeleted")? => Sides::Both,
+            _ if shows_deleted(collection) => Sides::Both,
             _ => shown,
         };
         let mut all = world.shelves.present(&name, sides, self.now);

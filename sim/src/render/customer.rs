@@ -48,7 +48,18 @@ fn identity(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
     } else {
         writer.unset("externalId");
     }
-    writer.unset_all(&["username", "avatarUrl"]);
+    writer.text_or_unset("username", dice.chance(20).then_some("jane.doe"));
+    writer.text_or_unset("companyName", dice.chance(10).then_some("Doe Trading"));
+    writer.text_or_unset("avatarUrl", dice.chance(20).then_some("https://cdn.acme.example/avatars/c.png"));
+    if dice.chance(5) {
+        writer.json("smoochIds", r#"["5d1cb24a-smooch"]"#);
+    }
+    if dice.chance(5) {
+        writer.open("unmaskingWindow");
+        writer.time("createdAt", subject.record.created);
+        writer.time("updatedAt", subject.record.updated);
+        writer.close();
+    }
     writer.time_or_unset("signedUpAt", dice.chance(60).then_some(subject.record.created / SECOND * SECOND));
 }
 

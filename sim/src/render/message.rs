@@ -120,7 +120,10 @@ impl Message<'_> {
         writer.text_or_unset("source", dice.chance(4).then_some("bulk"));
         writer.time("sentAt", record.created / SECOND * SECOND - SECOND);
         writer.sentiment("sentiment", dice.next());
-        writer.unset("location");
+        match dice.below(50) {
+            0 => writer.json("location", r#"{"cityName":"Springfield","latitude":39.78,"longitude":-89.65}"#),
+            _ => writer.unset("location"),
+        }
         writer.custom(&self.subject, dice);
         if self.inbound {
             writer.unset_all(&["responseTime", "responseBusinessTime"]);

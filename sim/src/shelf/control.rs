@@ -17,9 +17,7 @@ use crate::switches::Visibility;
 /// What the API can show of a shelf at all.
 fn showable<'a>(shelves: &'a Shelves, name: &ShelfName, deleted_in_lists: Visibility, now: i64) -> Vec<&'a Version> {
     let sides = match name {
-        ShelfName::Of(Collection::Schedules | Collection::Tags) if deleted_in_lists == Visibility::Hidden => {
-            Sides::Live
-        }
+        ShelfName::Of(Collection::Schedules) if deleted_in_lists == Visibility::Hidden => Sides::Live,
         _ => Sides::Both,
     };
     if *name == ShelfName::Of(Collection::Holidays) {

@@ -33,6 +33,11 @@ impl<'a> Draft<'a> {
         self.lore.dice(self.purpose(purpose) ^ mix(u64::from(self.stem.rev) + 1_000))
     }
 
+    /// True for `percent` of a hundred resources, evenly: also a short list has both, and another version may differ.
+    pub(super) fn often(&self, percent: u64, purpose: u64) -> bool {
+        (u64::from(self.stem.ord) * 37 + u64::from(self.stem.rev) * 61 + purpose * 17) % 100 < percent
+    }
+
     /// The name that the directory gives, or one made of a word and a number.
     pub(super) fn name(&self, names: &[String], word: &str) -> String {
         let ord = self.stem.ord;
@@ -83,7 +88,8 @@ impl<'a> Draft<'a> {
 
     /// Relationships `org`, `createdBy` and `modifiedBy`, with others added.
     pub(super) fn relations(&self, others: Value) -> Value {
-        let mut all = json!({"org": self.org(), "createdBy": self.user(1), "modifiedBy": self.modifier()});
+        let creator = if self.stem.ord % 5 == 2 { Value::Null } else { self.user(1) };
+        let mut all = json!({"org": self.org(), "createdBy": creator, "modifiedBy": self.modifier()});
         if let (Some(all), Value::Object(others)) = (all.as_object_mut(), others) {
             all.extend(others);
         }

@@ -265,7 +265,7 @@ impl Metadata {
         let added = self.resources.get(resource).map(|known| known.added.as_slice()).unwrap_or_default();
         let shape = dice.below(10);
         if shape < 2 && added.is_empty() {
-            return if shape == 0 { Value::Null } else { json!({}) };
+            return if shape == 0 && resource == "company" { Value::Null } else { json!({}) };
         }
         let mut custom = Map::new();
         for attribute in attributes(resource) {

@@ -31,6 +31,12 @@ use crate::timestamp::DAY;
 /// Notifications are removed after a week (API reference, section 19).
 const NOTIFICATION_LIFE: i64 = 7 * DAY;
 
+/// Whether a list shows its softly deleted resources whatever is asked: one of tags does, since they are told deleted
+/// by their attribute and no parameter of the list is known.
+pub(crate) fn shows_deleted(collection: Collection) -> bool {
+    collection == Collection::Tags
+}
+
 /// Which side of the soft deletes is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sides {

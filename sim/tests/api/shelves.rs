@@ -66,12 +66,13 @@ fn soft_deletes_show_where_the_reference_says() {
         let found = sim.follow(path);
         (found.len(), found.iter().filter(|one| one["attributes"]["deleted"] == true).count())
     };
-    assert_eq!((deleted("/v1/shortcuts").1, deleted("/v1/tags").1, deleted("/v1/companies").1), (0, 0, 0));
+    assert_eq!((deleted("/v1/shortcuts").1, deleted("/v1/schedules").1, deleted("/v1/companies").1), (0, 0, 0));
     let (all, gone) = deleted("/v1/shortcuts?deleted=true");
     assert!(all == gone && gone > 0);
     assert!(deleted("/v1/spam/senders?includeDeleted=true").0 > deleted("/v1/spam/senders").0);
+    assert!(deleted("/v1/tags").1 > 0);
     sim.switch(json!({"deleted_in_lists": "shown"}));
-    assert!(deleted("/v1/tags").1 > 0 && deleted("/v1/companies").1 > 0);
+    assert!(deleted("/v1/schedules").1 > 0 && deleted("/v1/companies").1 > 0);
 }
 
 #[test]

@@ -43,15 +43,15 @@ pub(super) fn klass(draft: &Draft<'_>) -> Value {
     };
     let attributes = json!({
         "name": name,
-        "displayName": dice.chance(80).then(|| format!("{name} ({})", draft.stem.rev)),
-        "icon": dice.chance(70).then_some("cart"),
-        "color": dice.chance(70).then(|| dice.word(&["#112233", "maroon"])),
-        "klassSchema": dice.chance(30).then_some("{\"type\":\"object\"}"),
-        "appVersion": dice.chance(40).then(|| format!("1.{}.0", draft.stem.rev)),
-        "appDisabled": dice.chance(40).then_some(false),
+        "displayName": draft.often(80, 4).then(|| format!("{name} ({})", draft.stem.rev)),
+        "icon": draft.often(70, 5).then_some("cart"),
+        "color": draft.often(70, 6).then(|| dice.word(&["#112233", "maroon"])),
+        "klassSchema": draft.often(30, 7).then_some("{\"type\":\"object\"}"),
+        "appVersion": draft.often(40, 8).then(|| format!("1.{}.0", draft.stem.rev)),
+        "appDisabled": draft.often(40, 9).then_some(false),
         "status": status,
         "mixins": mixins(&name),
-        "s3DataUrl": dice.chance(20).then_some("https://s3.acme.example/klass.json"),
+        "s3DataUrl": draft.often(20, 10).then_some("https://s3.acme.example/klass.json"),
         "createdAt": draft.created(),
         "updatedAt": draft.updated(),
     });

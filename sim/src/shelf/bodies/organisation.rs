@@ -6,13 +6,13 @@ use crate::shelf::draft::{Draft, to_many, to_one};
 
 /// A text, or null in the other cases.
 fn perhaps(percent: u64, draft: &Draft<'_>, purpose: u64, text: impl Into<Value>) -> Value {
-    if draft.moving(purpose).chance(percent) { text.into() } else { Value::Null }
+    if draft.often(percent, purpose) { text.into() } else { Value::Null }
 }
 
 pub(super) fn brand(draft: &Draft<'_>) -> Value {
     let name = draft.name(&draft.lore.names.brands, "Brand");
     let host = format!("brand{}.example", draft.stem.ord);
-    let domains = match draft.moving(2).below(3) {
+    let domains = match (draft.stem.ord + draft.stem.rev) % 3 {
         0 => Value::Null,
         1 => json!([host]),
         _ => json!([host, format!("shop.{host}")]),
@@ -48,7 +48,7 @@ pub(super) fn schedule(draft: &Draft<'_>) -> Value {
         },
         "timezone": draft.fixed(4).word(&zone),
         "default": draft.stem.ord == 0,
-        "enabled": perhaps(80, draft, 5, draft.moving(6).chance(80)),
+        "enabled": perhaps(60, draft, 5, draft.moving(6).chance(80)),
         "deleted": deleted,
         "deletedAt": deleted_at,
         "createdAt": draft.created(),
@@ -95,12 +95,27 @@ pub(super) fn card(draft: &Draft<'_>) -> Value {
     draft.resource("card", "/v1/cards", attributes, json!({"org": draft.org()}))
 }
 
+/// A rich text.
+fn payload(draft: &Draft<'_>) -> Value {
+    let text = format!("Hello again, {}", draft.stem.rev);
+    let block = json!({
+        "key": "a1b2c",
+        "text": text,
+        "type": "unstyled",
+        "depth": 0,
+        "inlineStyleRanges": [{"offset": 0, "length": 5, "style": "BOLD"}],
+        "entityRanges": [],
+        "data": {},
+    });
+    json!({"text": {"blocks": [block], "entityMap": {}}})
+}
+
 pub(super) fn shortcut(draft: &Draft<'_>) -> Value {
     let dice = &mut draft.moving(2);
     let conversation = match dice.below(3) {
         0 => Value::Null,
-        1 => json!({"status": "done"}),
-        _ => json!({"tags": draft.some(&draft.lore.tags, 2, 3), "custom": {"contactReasonTree": "shipping.lost"}}),
+        1 => json!({"name": {"operator": "set", "value": "Where is my \"order\"?"}}),
+        _ => json!({"tags": {"operator": "add", "value": draft.some(&draft.lore.tags, 2, 3)}}),
     };
     let draft_text = json!({
         "text": format!("Hello {{{{customer.firstName}}}}, version {}", draft.stem.rev),
@@ -109,11 +124,11 @@ pub(super) fn shortcut(draft: &Draft<'_>) -> Value {
     let attributes = json!({
         "name": draft.name(&draft.lore.names.shortcuts, "Shortcut"),
         "draft": if dice.chance(85) { draft_text } else { Value::Null },
-        "payload": perhaps(40, draft, 4, json!({"blocks": [{"type": "paragraph", "text": "Hello"}]})),
+        "payload": perhaps(40, draft, 4, payload(draft)),
         "conversation": conversation,
         "isPrivate": perhaps(70, draft, 5, dice.chance(20)),
         "deleted": draft.deletion().0,
-        "rev": draft.stem.rev,
+        "rev": perhaps(90, draft, 14, draft.stem.rev),
         "appDisabled": perhaps(20, draft, 6, false),
         "createdAt": draft.created(),
         "updatedAt": draft.updated(),

@@ -82,10 +82,10 @@ pub(super) fn satisfaction(draft: &Draft<'_>) -> Value {
     let name = draft.name(&draft.lore.names.forms, "Survey");
     let (good, bad) = (question("What was good?", true), question("What was \"bad\"?", false));
     let attributes = json!({
-        "name": name,
-        "formType": "csat",
-        "enabled": dice.chance(80),
-        "channel": dice.word(&["email", "chat"]),
+        "name": draft.often(70, 3).then_some(&name),
+        "formType": draft.often(70, 4).then_some("csat"),
+        "enabled": draft.often(60, 5).then(|| dice.chance(80)),
+        "channel": draft.often(70, 6).then(|| dice.word(&["email", "chat"])),
         "description": set(format!("{name}, wording {}", draft.stem.rev).into()),
         "from": set(json!({"account": "help0@acme.example", "app": "postmark", "channel": "email"})),
         "metaTitle": set("How did we do?".into()),
