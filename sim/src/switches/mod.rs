@@ -50,6 +50,14 @@ pub struct Switches {
     pub total: Total,
     /// Where `links.next` leads.
     pub next_links: NextLinks,
+    /// The order of the small lists.
+    pub shelf_order: ShelfOrder,
+    /// How one included resource comes.
+    pub included_one: IncludedOne,
+    /// Whether the SLAs can be listed.
+    pub sla_list: SlaList,
+    /// Which metadata can be read.
+    pub metadata_access: MetadataAccess,
     /// How fields without a value are spelled.
     pub unset: Unset,
     /// Every so many records have a masked text; 0: none.
@@ -60,14 +68,6 @@ pub struct Switches {
     pub search_roles: SearchRoles,
     /// Whether a request changes a record.
     pub mover: Mover,
-    /// The order of the small lists.
-    pub shelf_order: ShelfOrder,
-    /// How one included resource comes.
-    pub included_one: IncludedOne,
-    /// Whether the SLAs can be listed.
-    pub sla_list: SlaList,
-    /// Which metadata can be read.
-    pub metadata_access: MetadataAccess,
     /// Requests per minute of the whole organisation.
     pub org_limit: u64,
     /// Searches per minute of all keys.
@@ -126,15 +126,15 @@ impl Default for Switches {
             precision: Precision::default(),
             total: Total::default(),
             next_links: NextLinks::default(),
+            shelf_order: ShelfOrder::default(),
+            included_one: IncludedOne::default(),
+            sla_list: SlaList::default(),
+            metadata_access: MetadataAccess::default(),
             unset: Unset::default(),
             mask_every: 0,
             user_list: UserList::default(),
             search_roles: SearchRoles::default(),
             mover: Mover::default(),
-            shelf_order: ShelfOrder::default(),
-            included_one: IncludedOne::default(),
-            sla_list: SlaList::default(),
-            metadata_access: MetadataAccess::default(),
             org_limit: 1_000,
             search_limit: 100,
             limiting: Limiting::default(),

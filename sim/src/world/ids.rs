@@ -24,6 +24,8 @@ const fn inverse(odd: u32) -> u32 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Record(Context),
+    /// Something on a shelf, by a number below 128 that tells the shelves apart.
+    Shelved(u8),
     Org,
     Team,
     Tag,
@@ -40,8 +42,6 @@ pub(crate) enum Kind {
     Token,
     RoleGroup,
     Form,
-    /// Something on a shelf, by a number below 128 that tells the shelves apart.
-    Shelved(u8),
 }
 
 impl Kind {
@@ -52,6 +52,7 @@ impl Kind {
             Self::Record(Context::Message) => 0x03,
             Self::Record(Context::Note) => 0x04,
             Self::Record(Context::User) => 0x05,
+            Self::Shelved(number) => 0x80 | number,
             Self::Org => 0x10,
             Self::Team => 0x11,
             Self::Tag => 0x12,
@@ -68,7 +69,6 @@ impl Kind {
             Self::Token => 0x1d,
             Self::RoleGroup => 0x1e,
             Self::Form => 0x1f,
-            Self::Shelved(number) => 0x80 | number,
         }
     }
 }

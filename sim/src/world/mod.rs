@@ -81,6 +81,7 @@ impl World {
         let seed = spec.seed;
         let mut world = Self {
             seed,
+            shelves: Shelves::default(),
             directory: Directory::new(seed, spec.span(now).0),
             customers: Store::new(Context::Customer, seed, founding.customers),
             conversations: Store::new(Context::Conversation, seed, founding.conversations),
@@ -92,7 +93,6 @@ impl World {
             notes_of: Children::default(),
             raws: Vec::new(),
             merges: Vec::new(),
-            shelves: Shelves::default(),
         };
         for (store, children) in [
             (&world.conversations, &mut world.of_customer),

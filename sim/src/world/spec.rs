@@ -12,6 +12,10 @@ pub struct WorldSpec {
     pub seed: u64,
     /// Number of customers.
     pub customers: u32,
+    /// Number of companies.
+    pub companies: u32,
+    /// Number of KObjects of each klass that has any.
+    pub kobjects: u32,
     /// Number of conversations.
     pub conversations: u32,
     /// Number of messages.
@@ -20,10 +24,6 @@ pub struct WorldSpec {
     pub notes: u32,
     /// Number of users.
     pub users: u32,
-    /// Number of companies.
-    pub companies: u32,
-    /// Number of KObjects of each klass that has any.
-    pub kobjects: u32,
     /// The first creation, in milliseconds since the epoch; default: three years before `end`.
     pub start: Option<i64>,
     /// Nothing was created or updated at or after this; default: the start of the simulator's clock.
@@ -35,12 +35,12 @@ impl Default for WorldSpec {
         Self {
             seed: 1,
             customers: 200,
+            companies: 60,
+            kobjects: 40,
             conversations: 500,
             messages: 2_000,
             notes: 300,
             users: 20,
-            companies: 60,
-            kobjects: 40,
             start: None,
             end: None,
         }
