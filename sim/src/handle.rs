@@ -1,5 +1,6 @@
 //! Starting a simulator, and holding it.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::error::SimError;
 use crate::http::auth::TokenSpec;
 use crate::http::serve;
 use crate::shared::Shared;
+use crate::shelf::ShelfChange;
 use crate::stats::Stats;
 use crate::switches::Switches;
 use crate::world::{Mutation, Offspring, TruthRow, World, WorldSpec};
@@ -181,5 +183,76 @@ impl SimHandle {
     #[must_use]
     pub fn records(&self, context: Context) -> Vec<u8> {
         self.shared.records(context)
+    }
+}
+
+/// The shelves: small lists, companies, KObjects, and the metadata of custom attributes.
+impl SimHandle {
+    /// The present resources of a collection as they are served, softly deleted ones included where the API can show
+    /// them: `brands`, `schedules`, `holidays`, `cards`, `klasses`, `notifications`, `outbound_accounts`, `queues`,
+    /// `slas`, `sla_versions`, `satisfactions`, `shortcuts`, `snoozes`, `spam_senders`, `tags`, `teams`,
+    /// `routing_settings`, `companies`, and `kobject_` with the name of a klass.
+    ///
+    /// There are none in a collection that does not exist.
+    #[must_use]
+    pub fn shelf(&self, name: &str) -> Vec<Value> {
+        self.shared.shelf(name)
+    }
+
+    /// The names of all collections.
+    #[must_use]
+    pub fn shelf_names(&self) -> Vec<String> {
+        self.shared.shelf_names()
+    }
+
+    /// The metadata of custom attributes by the kind of record, such as `customer` or `kobject.order`, as served.
+    #[must_use]
+    pub fn metadata(&self) -> BTreeMap<String, Value> {
+        self.shared.metadata()
+    }
+
+    /// Changes up to `count` resources of a collection that a seed chooses, at the present; returns their ids (of
+    /// outbound accounts: channel and account). A klass comes with KObjects and metadata of its own, and can only be
+    /// deleted while it has none; a change of an SLA is a new version of it.
+    ///
+    /// # Errors
+    /// [`SimError::Control`] when there is no such collection.
+    pub fn change_shelf(
+        &self,
+        name: &str,
+        change: ShelfChange,
+        count: u32,
+        seed: u64,
+    ) -> Result<Vec<String>, SimError> {
+        self.shared.change_shelf(name, change, count, seed)
+    }
+
+    /// Changes a few resources of every collection: some are updated, some appear, some are deleted.
+    ///
+    /// # Errors
+    /// [`SimError::Control`] as for [`Self::change_shelf`].
+    pub fn change_shelves(&self, seed: u64) -> Result<(), SimError> {
+        self.shared.change_shelves(seed)
+    }
+
+    /// Lists one more custom attribute of a kind of record (`customer`, `company`, `kobject.order`, …). Records that
+    /// are inserted or updated from now on carry the value.
+    ///
+    /// # Errors
+    /// [`SimError::Control`] when the metadata has no such kind of record.
+    pub fn add_custom_attribute(
+        &self,
+        resource: &str,
+        name: &str,
+        property: Value,
+        value: Value,
+    ) -> Result<(), SimError> {
+        self.shared.add_custom_attribute(resource, name, property, value)
+    }
+
+    /// Serves a list of resources at a path such as `/v1/widgets`, paged like every list; it takes the place of what
+    /// the path meant before.
+    pub fn serve_list(&self, path: &str, resources: Vec<Value>) {
+        self.shared.serve_list(path, resources);
     }
 }

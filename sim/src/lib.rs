@@ -25,6 +25,7 @@ mod render;
 mod rng;
 mod search;
 mod shared;
+mod shelf;
 mod stats;
 mod switches;
 mod timestamp;
@@ -37,10 +38,11 @@ pub use self::handle::{SimHandle, SimServer};
 pub use self::http::auth::TokenSpec;
 pub use self::render::Unset;
 pub use self::search::Precision;
+pub use self::shelf::ShelfChange;
 pub use self::stats::{RequestLog, Stats};
 pub use self::switches::{
-    ArchiveCovers, AuditBounds, AuditEnd, DeletedParent, Every, Limiting, MergeList, MergeObject, Mover, NextLinks,
-    PastAnswer, Pod, ResetHeader, ResetUnit, RetryAfter, SearchRoles, SecondSortKey, Switches, TieOrder, TimeIds,
-    TimeStamp, Total, UserList, Visibility,
+    ArchiveCovers, AuditBounds, AuditEnd, DeletedParent, Every, IncludedOne, Limiting, MergeList, MergeObject,
+    MetadataAccess, Mover, NextLinks, PastAnswer, Pod, ResetHeader, ResetUnit, RetryAfter, SearchRoles, SecondSortKey,
+    ShelfOrder, SlaList, Switches, TieOrder, TimeIds, TimeStamp, Total, UserList, Visibility,
 };
 pub use self::world::{DeleteStamp, Mutation, Offspring, Op, TruthRow, WorldSpec};

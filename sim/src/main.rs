@@ -23,6 +23,12 @@ struct Cli {
     /// Number of customers
     #[arg(long)]
     customers: Option<u32>,
+    /// Number of companies
+    #[arg(long)]
+    companies: Option<u32>,
+    /// Number of KObjects of each klass that has any
+    #[arg(long)]
+    kobjects: Option<u32>,
     /// Number of conversations
     #[arg(long)]
     conversations: Option<u32>,
@@ -52,6 +58,8 @@ impl Cli {
         WorldSpec {
             seed: self.seed,
             customers: self.customers.unwrap_or(scaled.customers),
+            companies: self.companies.unwrap_or(scaled.companies),
+            kobjects: self.kobjects.unwrap_or(scaled.kobjects),
             conversations: self.conversations.unwrap_or(scaled.conversations),
             notes: self.notes.unwrap_or(scaled.notes),
             users: self.users.unwrap_or(scaled.users),

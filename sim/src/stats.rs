@@ -101,7 +101,7 @@ impl Tally {
     }
 
     /// A search tells its context only when its body has been read.
-    pub(crate) fn searched(&mut self, context: &'static str) {
+    pub(crate) fn searched(&mut self, context: &str) {
         count(&mut self.stats.by_context, context);
     }
 

@@ -16,7 +16,6 @@ use super::params::Params;
 use super::reply::Reply;
 use super::route::Route;
 use crate::clock::pause;
-use crate::context::Context;
 use crate::shared::{Shared, count};
 use crate::stats::Outcome;
 use crate::switches::{Pod, ResetHeader, ResetUnit, RetryAfter, Switches};
@@ -96,9 +95,8 @@ impl Arrival<'_> {
     }
 
     fn record(&self) {
-        let context = self.route.context().map(Context::name);
         let mut tally = self.shared.tally();
-        tally.arrive(self.route.kind(), context, self.route.searches(), self.now);
+        tally.arrive(self.route.kind(), self.route.subject(), self.route.searches(), self.now);
         if self.writes() {
             tally.violate();
         }
@@ -207,6 +205,9 @@ fn head(switches: &Switches, reply: &Reply, verdict: Verdict, now: i64) -> Respo
 
 impl Call<'_> {
     fn answer(&self, method: &Method, route: &Route, body: &[u8]) -> Reply {
+        if let Some(reply) = self.own_list() {
+            return reply;
+        }
         match route {
             Route::Search(_) if *method == Method::GET => Reply::not_found(),
             Route::Search(reach) => self.search(*reach, body),
@@ -218,7 +219,9 @@ impl Call<'_> {
             Route::Merge(id) => self.merge(id),
             Route::CurrentUser => self.current_user(),
             Route::CurrentToken => self.current_token(),
-            Route::Directory(list, id) => self.directory(*list, id.as_deref()),
+            Route::Shelf(collection, id) => self.shelf(*collection, id.as_deref()),
+            Route::KObjects(klass, id) => self.kobjects(klass, id.as_deref()),
+            Route::Metadata(resource) => self.metadata(resource),
             Route::Unknown => Reply::not_found(),
         }
     }

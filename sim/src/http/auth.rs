@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
-use crate::http::route::{DirectoryList, Route};
+use crate::http::route::Route;
+use crate::search::Target;
+use crate::shelf::Collection;
 use crate::switches::SearchRoles;
 use crate::world::Offspring;
 
@@ -23,7 +25,7 @@ pub struct TokenSpec {
 impl Default for TokenSpec {
     /// The key `sim-token`, which may read everything and never expires.
     fn default() -> Self {
-        let roles = ALL_ROLES.iter().map(|role| (*role).to_owned()).collect();
+        let roles = ALL_ROLES.iter().chain(&SHELF_ROLES).map(|role| (*role).to_owned()).collect();
         Self { token: "sim-token".to_owned(), roles, expires_at: None }
     }
 }
@@ -44,6 +46,23 @@ const ALL_ROLES: [&str; 14] = [
     "org.permission.shortcut.read",
     "org.permission.team.read",
     "org.permission.user.read",
+];
+
+/// Those of the shelves that need one of their own.
+const SHELF_ROLES: [&str; 13] = [
+    "org.permission.apps.read",
+    "org.permission.brand.read",
+    "org.permission.company.read",
+    "org.permission.kobject.read",
+    "org.permission.metadata.read",
+    "org.permission.queue.read",
+    "org.permission.routing.read",
+    "org.permission.satisfaction.read",
+    "org.permission.schedule.read",
+    "org.permission.sla.read",
+    "org.permission.snooze.read",
+    "org.permission.spam.read",
+    "org.permission.tag.read",
 ];
 
 const SEARCH_ROLES: [&str; 6] = [
@@ -93,18 +112,32 @@ const fn record_roles(context: Context) -> &'static [&'static str] {
     }
 }
 
-const fn directory_roles(list: DirectoryList) -> &'static [&'static str] {
-    match list {
-        DirectoryList::Tags => &[],
-        DirectoryList::Teams => &["org.permission.team.read"],
-        DirectoryList::Shortcuts => &[
+/// None for tags and notifications: the former are not documented, the latter need none.
+const fn shelf_roles(collection: Collection) -> &'static [&'static str] {
+    match collection {
+        Collection::Tags | Collection::Notifications => &[],
+        Collection::Brands => &["org.permission.brand.read", "org.admin.brand.read", "org.user.brand.read"],
+        Collection::Schedules | Collection::Holidays => {
+            &["org.permission.schedule.read", "org.user.schedule.read", "org.admin.schedule.read"]
+        }
+        Collection::Cards => &["org.permission.apps.read", "org.user.apps.read", "org.admin.apps.read"],
+        Collection::OutboundAccounts => &["org.permission.apps.read", "org.user.apps.read"],
+        Collection::Klasses => &["org.permission.klass.read", "org.user.klass.read", "org.admin.klass.read"],
+        Collection::Queues => &["org.permission.queue.read", "org.permission.routing.read", "org.user.routing.read"],
+        Collection::RoutingSettings => &["org.permission.routing.read", "org.user.routing.read"],
+        Collection::Satisfactions => &["org.permission.satisfaction.read", "org.user.satisfaction.read"],
+        Collection::Slas | Collection::SlaVersions => &["org.permission.sla.read", "org.user.sla.read"],
+        Collection::Shortcuts => &[
             "org.permission.shortcut.read",
             "org.user.shortcut.read",
             "org.admin.shortcut.read",
             "org.user.content.shortcut.read",
             "org.admin.content.shortcut.read",
         ],
-        DirectoryList::Klasses => &["org.permission.klass.read", "org.user.klass.read", "org.admin.klass.read"],
+        Collection::Snoozes => &["org.permission.snooze.read"],
+        Collection::SpamSenders => &["org.permission.spam.read", "org.admin.spam.read"],
+        Collection::Teams => &["org.permission.team.read"],
+        Collection::Companies => &["org.permission.company.read", "org.user.company.read"],
     }
 }
 
@@ -123,6 +156,11 @@ const fn offspring_roles(kind: Offspring) -> &'static [&'static str] {
     }
 }
 
+const KOBJECT_ROLES: [&str; 3] =
+    ["org.permission.kobject.read", "org.permission.kobject.kobject_*.read", "org.user.kobject.read"];
+
+const METADATA_ROLES: [&str; 3] = ["org.permission.metadata.read", "org.user.metadata.read", "org.admin.metadata.read"];
+
 impl TokenSpec {
     /// Any one of the roles is enough; an empty list asks for none.
     fn has_any(&self, roles: &[&str]) -> bool {
@@ -140,14 +178,33 @@ impl TokenSpec {
             Route::Merge(_) => {
                 self.has_any(&["org.permission.customer_merge.create", "org.permission.customer_merge.read"])
             }
-            Route::Directory(list, _) => self.has_any(directory_roles(*list)),
+            Route::Shelf(collection, _) => self.has_any(shelf_roles(*collection)),
+            Route::KObjects(_, None) => self.has_any(shelf_roles(Collection::Klasses)),
+            Route::KObjects(klass, Some(_)) => self.may_read_kobjects(Some(klass)),
+            Route::Metadata(_) => self.has_any(&METADATA_ROLES),
             Route::CurrentUser | Route::CurrentToken | Route::Unknown => true,
         }
     }
 
-    /// Whether the key may find records of this kind by searching.
-    pub(crate) fn may_find(&self, context: Context, needed: SearchRoles) -> bool {
-        needed == SearchRoles::SearchOnly || self.has_any(record_roles(context))
+    /// Whether the key may find this by searching.
+    pub(crate) fn may_find(&self, target: &Target, needed: SearchRoles) -> bool {
+        needed == SearchRoles::SearchOnly
+            || match target {
+                Target::Records(context) => self.has_any(record_roles(*context)),
+                Target::Companies => self.has_any(shelf_roles(Collection::Companies)),
+                Target::KObjects => self.may_find_kobjects(None),
+                Target::KObjectsOf(klass) => self.may_find_kobjects(Some(klass)),
+            }
+    }
+
+    fn may_find_kobjects(&self, klass: Option<&str>) -> bool {
+        self.may_read_kobjects(klass) || self.has_any(shelf_roles(Collection::Klasses))
+    }
+
+    /// There is a role for all KObjects, and one for those of each klass.
+    fn may_read_kobjects(&self, klass: Option<&str>) -> bool {
+        let own = klass.map(|klass| format!("org.permission.kobject.kobject_{klass}.read"));
+        self.has_any(&KOBJECT_ROLES) || own.is_some_and(|own| self.roles.contains(&own))
     }
 }
 

@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 
 use super::body::SimBody;
 use super::reply::Reply;
+use super::route::decoded;
 use crate::context::Context;
 use crate::error::SimError;
 use crate::shared::Shared;
+use crate::shelf::ShelfChange;
 use crate::timestamp;
 use crate::world::Offspring;
 
@@ -63,6 +65,22 @@ struct MoreTimes {
 struct MergePair {
     source: String,
     target: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShelfOp {
+    shelf: String,
+    op: ShelfChange,
+    count: u32,
+    #[serde(default)]
+    seed: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seed {
+    seed: u64,
 }
 
 /// Answers a control request.
@@ -144,6 +162,17 @@ fn control(shared: &Shared, method: &Method, path: &str, body: &[u8]) -> Result<
         ("GET", ["truth", name]) => {
             let rows = shared.world().truth(context(name)?);
             return Ok(lines(&rows));
+        }
+        ("GET", ["shelf", name]) => json!(shared.shelf(&decoded(name))),
+        ("GET", ["metadata"]) => json!(shared.metadata()),
+        ("POST", ["change-shelf"]) => {
+            let ShelfOp { shelf, op, count, seed } = read(body)?;
+            json!({"ids": shared.change_shelf(&shelf, op, count, seed)?})
+        }
+        ("POST", ["change-shelves"]) => {
+            let Seed { seed } = read(body)?;
+            shared.change_shelves(seed)?;
+            json!({})
         }
         ("GET", ["records", name]) => return Ok(Reply::one(shared.records(context(name)?))),
         _ => return Ok(Reply::not_found()),

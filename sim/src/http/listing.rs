@@ -105,3 +105,20 @@ pub(crate) fn close_with(out: &mut Vec<u8>, included: &[Vec<u8>]) {
     out.extend_from_slice(&included.join(&b','));
     out.extend_from_slice(b"]}");
 }
+
+/// Ends the envelope with what else was asked for: an array, or one object.
+pub(crate) fn close_with_value(out: &mut Vec<u8>, included: &Value) {
+    out.extend_from_slice(b"],\"included\":");
+    out.extend_from_slice(included.to_string().as_bytes());
+    out.push(b'}');
+}
+
+/// Appends whole resources with commas between.
+pub(crate) fn fill_values(out: &mut Vec<u8>, resources: &[Value]) {
+    for (place, resource) in resources.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(resource.to_string().as_bytes());
+    }
+}

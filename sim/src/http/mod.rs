@@ -16,5 +16,6 @@ mod reply;
 mod route;
 mod search;
 mod server;
+mod shelf;
 
 pub(crate) use self::server::serve;

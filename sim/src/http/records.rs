@@ -6,7 +6,7 @@ use super::params::PageParams;
 use super::reply::Reply;
 use crate::context::Context;
 use crate::render::{self, Style};
-use crate::search::{self, Clause, Direction, Field, Found, Query, Refusal, Scope, SortKey, Span, Test, Ties};
+use crate::search::{self, Clause, Direction, Field, Found, Query, Refusal, Scope, SortKey, Span, Target, Test, Ties};
 use crate::switches::{Mover, UserList, Visibility};
 use crate::timestamp;
 use crate::world::World;
@@ -108,7 +108,7 @@ impl Call<'_> {
         let field = time_field(name).ok_or("sort is neither createdAt nor updatedAt")?;
         let store = world.store(Context::Customer);
         let query = Query {
-            context: Context::Customer,
+            target: Target::Records(Context::Customer),
             all,
             any: Vec::new(),
             none: Vec::new(),
@@ -117,6 +117,7 @@ impl Call<'_> {
         };
         let scope = Scope {
             world,
+            context: Context::Customer,
             view: View::Primary,
             times: store.listed.as_ref().unwrap_or(&store.indexed),
             covers: Span::ALL,

@@ -1,29 +1,11 @@
 //! Which endpoint a path means.
 
+use percent_encoding::percent_decode_str;
+
 use crate::context::Context;
 use crate::search::Reach;
+use crate::shelf::Collection;
 use crate::world::Offspring;
-
-/// A small list that hardly changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DirectoryList {
-    Tags,
-    Teams,
-    Shortcuts,
-    Klasses,
-}
-
-impl DirectoryList {
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "tags" => Some(Self::Tags),
-            "teams" => Some(Self::Teams),
-            "shortcuts" => Some(Self::Shortcuts),
-            "klasses" => Some(Self::Klasses),
-            _ => None,
-        }
-    }
-}
 
 /// An endpoint with what its path says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +25,11 @@ pub(crate) enum Route {
     AuditLogs,
     CurrentUser,
     CurrentToken,
-    Directory(DirectoryList, Option<String>),
+    /// A small list, or one resource of it.
+    Shelf(Collection, Option<String>),
+    /// The KObjects of a klass, or one of them; a klass's id in place of its name means the klass itself.
+    KObjects(String, Option<String>),
+    Metadata(String),
     Unknown,
 }
 
@@ -63,16 +49,27 @@ impl Route {
             ["auth", "tokens", "current"] => Self::CurrentToken,
             ["customers", "merges", id] => Self::Merge((*id).to_owned()),
             ["audit-logs"] => Self::AuditLogs,
-            [collection] => match (plural(collection), DirectoryList::named(collection)) {
-                (Some(context), _) => Self::List(context),
-                (None, Some(list)) => Self::Directory(list, None),
-                (None, None) => Self::Unknown,
-            },
-            [collection, id] => match (plural(collection), DirectoryList::named(collection)) {
-                (Some(context), _) => Self::ById(context, (*id).to_owned()),
-                (None, Some(list)) => Self::Directory(list, Some((*id).to_owned())),
-                (None, None) => Self::Unknown,
-            },
+            ["klasses", name] => Self::KObjects(decoded(name), None),
+            ["klasses", name, id] => Self::KObjects(decoded(name), Some((*id).to_owned())),
+            ["metadata", resource] => Self::Metadata(decoded(resource)),
+            _ => Self::of_shelf(&parts.join("/")).unwrap_or_else(|| Self::of_record(parts)),
+        }
+    }
+
+    fn of_shelf(path: &str) -> Option<Self> {
+        if let Some(collection) = Collection::at(path) {
+            return Some(Self::Shelf(collection, None));
+        }
+        let (list, id) = path.rsplit_once('/')?;
+        Some(Self::Shelf(Collection::at(list)?, Some(id.to_owned())))
+    }
+
+    fn of_record(parts: &[&str]) -> Self {
+        match parts {
+            [collection] => plural(collection).map_or(Self::Unknown, Self::List),
+            [collection, id] => {
+                plural(collection).map_or(Self::Unknown, |context| Self::ById(context, (*id).to_owned()))
+            }
             [parent, id, child] => match (plural(parent), plural(child)) {
                 (Some(parent), Some(child)) if is_parent(parent, child) => {
                     Self::Children { parent, id: (*id).to_owned(), child }
@@ -94,7 +91,9 @@ impl Route {
             Self::Merge(_) => "merges",
             Self::AuditLogs => "audit_logs",
             Self::CurrentUser | Self::CurrentToken => "identity",
-            Self::Directory(..) => "directory",
+            Self::Shelf(..) => "directory",
+            Self::KObjects(..) => "kobjects",
+            Self::Metadata(_) => "metadata",
             Self::Unknown => "unknown",
         }
     }
@@ -109,8 +108,21 @@ impl Route {
             | Self::AuditLogs
             | Self::CurrentUser
             | Self::CurrentToken
-            | Self::Directory(..)
+            | Self::Shelf(..)
+            | Self::KObjects(..)
+            | Self::Metadata(_)
             | Self::Unknown => None,
+        }
+    }
+
+    /// The name of what is read, as far as the path tells it.
+    pub(crate) const fn subject(&self) -> Option<&'static str> {
+        match (self, self.context()) {
+            (_, Some(context)) => Some(context.name()),
+            (Self::Shelf(collection, _), _) => Some(collection.name()),
+            (Self::KObjects(..), _) => Some("kobjects"),
+            (Self::Metadata(_), _) => Some("metadata"),
+            _ => None,
         }
     }
 
@@ -130,6 +142,10 @@ fn per_parent(parent: &str, child: &str) -> Option<Offspring> {
         ("customers", "merges") => Offspring::Merges,
         _ => return None,
     })
+}
+
+pub(super) fn decoded(segment: &str) -> String {
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
 }
 
 fn plural(name: &str) -> Option<Context> {
@@ -159,8 +175,14 @@ mod tests {
         assert_eq!(Route::of("/v1/customers/x/merges"), Route::Offspring(Offspring::Merges, "x".into()));
         assert_eq!(Route::of("/v1/conversations/x/times"), Route::Offspring(Offspring::TimesV1, "x".into()));
         assert_eq!(Route::of("/v2/conversations/x/times"), Route::Offspring(Offspring::TimesV2, "x".into()));
+        assert_eq!(Route::of("/v1/routing/queues"), Route::Shelf(Collection::Queues, None));
+        assert_eq!(Route::of("/v1/routing/queues/x"), Route::Shelf(Collection::Queues, Some("x".into())));
+        assert_eq!(Route::of("/v1/klasses"), Route::Shelf(Collection::Klasses, None));
+        assert_eq!(Route::of("/v1/klasses/gr%C3%B6%C3%9Fe%202"), Route::KObjects("größe 2".into(), None));
+        assert_eq!(Route::of("/v1/metadata/kobject.a-b"), Route::Metadata("kobject.a-b".into()));
         for path in [
             "/",
+            "/v1/schedules/holidays/x",
             "/v2/notes",
             "/v1/note",
             "/v1/notes/x/messages",

@@ -1,16 +1,17 @@
 //! `POST /v1/customers/search` and its sibling for the archive (API reference, section 9).
 
 use hyper::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::api::Call;
-use super::listing::{Listing, Next, close, fill};
+use super::listing::{Listing, Next, close, fill, fill_values};
 use super::params::PageParams;
 use super::reply::Reply;
 use crate::context::Context;
 use crate::render::{self, Style, Writer};
-use crate::search::{self, Found, Query, Reach, Scope, Span, Ties};
+use crate::search::{self, Found, Query, Reach, Scope, Shelved, Span, Target, Ties};
 use crate::shared::count;
+use crate::shelf::{Collection, Place, ShelfName, Version, served};
 use crate::switches::{ArchiveCovers, Mover, PastAnswer, SecondSortKey, Switches, TieOrder, Total, Visibility};
 use crate::timestamp::DAY;
 use crate::world::World;
@@ -31,17 +32,41 @@ impl Call<'_> {
             Ok(query) => query,
             Err(refusal) => return Reply::bad_request(&refusal),
         };
-        self.shared.tally().searched(query.context.name());
-        if !self.token.may_find(query.context, self.switches.search_roles) {
+        self.shared.tally().searched(&query.target.name());
+        if !self.token.may_find(&query.target, self.switches.search_roles) {
             return Reply::forbidden();
         }
         if self.switches.mover == Mover::EveryRequest {
-            self.shared.world_mut().move_one(query.context, number, self.now);
+            self.move_one_of(&query.target, number);
         }
         let world = self.shared.world();
-        let page = Page { call: self, world: &world, query: &query, reach, number };
+        let Some(shelves) = shelves_of(&world, &query.target) else {
+            return Reply::bad_request(&format!("unknown queryContext {}", query.target.name()));
+        };
+        let page = Page { call: self, world: &world, query: &query, reach, number, shelves };
         page.answer(paging)
     }
+
+    fn move_one_of(&self, target: &Target, number: u64) {
+        let mut world = self.shared.world_mut();
+        if let Target::Records(context) = target {
+            return world.move_one(*context, number, self.now);
+        }
+        if let Some(name) = shelves_of(&world, target).into_iter().flatten().next() {
+            world.shelves.move_one(&name, number, self.now);
+        }
+    }
+}
+
+/// The shelves that a search looks through, none for compact records; `None` when the klass does not exist.
+fn shelves_of(world: &World, target: &Target) -> Option<Vec<ShelfName>> {
+    let name = match target {
+        Target::Records(_) => return Some(Vec::new()),
+        Target::Companies => ShelfName::Of(Collection::Companies),
+        Target::KObjects => return Some(world.shelves.kobject_shelves().cloned().collect()),
+        Target::KObjectsOf(klass) => ShelfName::KObjects(klass.clone()),
+    };
+    world.shelves.has(&name).then(|| vec![name])
 }
 
 struct Page<'a> {
@@ -50,6 +75,8 @@ struct Page<'a> {
     query: &'a Query,
     reach: Reach,
     number: u64,
+    /// Where the target lies, unless it is a kind of compact record.
+    shelves: Vec<ShelfName>,
 }
 
 impl Page<'_> {
@@ -96,21 +123,37 @@ impl Page<'_> {
         }
     }
 
-    fn find(&self, offset: usize, limit: usize) -> Found {
+    fn ties(&self) -> Ties {
         let switches = self.switches();
-        let scope = Scope {
-            world: self.world,
-            view: View::Index,
-            times: &self.world.store(self.query.context).indexed,
-            covers: self.covers(),
-            with_deleted: self.query.with_deleted && switches.deleted_in_search == Visibility::Shown,
-            ties: match (switches.ties, switches.second_sort_key) {
-                (TieOrder::Random, _) => Ties::Random(self.world.seed ^ self.number),
-                (TieOrder::Stable, SecondSortKey::Honoured) => Ties::SecondKey,
-                (TieOrder::Stable, SecondSortKey::Ignored) => Ties::Stable,
-            },
+        match (switches.ties, switches.second_sort_key) {
+            (TieOrder::Random, _) => Ties::Random(self.world.seed ^ self.number),
+            (TieOrder::Stable, SecondSortKey::Honoured) => Ties::SecondKey,
+            (TieOrder::Stable, SecondSortKey::Ignored) => Ties::Stable,
+        }
+    }
+
+    fn with_deleted(&self) -> bool {
+        self.query.with_deleted && self.switches().deleted_in_search == Visibility::Shown
+    }
+
+    fn find(&self, offset: usize, limit: usize) -> Found {
+        let (covers, with_deleted, ties) = (self.covers(), self.with_deleted(), self.ties());
+        let Target::Records(context) = self.query.target else {
+            let versions = self.shelved().map(|(_, version)| version).collect();
+            return search::run_shelved(&Shelved { versions, covers, with_deleted, ties }, self.query, offset, limit);
         };
+        let times = &self.world.store(context).indexed;
+        let scope = Scope { world: self.world, context, view: View::Index, times, covers, with_deleted, ties };
         search::run(&scope, self.query, offset, limit)
+    }
+
+    /// What the index shows of the shelves.
+    fn shelved(&self) -> impl Iterator<Item = (&ShelfName, &Version)> {
+        let until = self.call.now.saturating_sub(self.switches().index_lag_ms);
+        self.shelves.iter().flat_map(move |name| {
+            let items = self.world.shelves.items(name).iter();
+            items.filter_map(move |item| item.seen(View::Index, until)).map(move |version| (name, version))
+        })
     }
 
     fn page(&self, paging: PageParams, found: Found) -> Reply {
@@ -134,13 +177,32 @@ impl Page<'_> {
         let kept = if timed_out { found.ords.len() / 2 } else { found.ords.len() };
         let ords = found.ords.get(..kept).unwrap_or_default();
         let mut out = listing.open(1_024 + ords.len() * BYTES_A_RECORD);
-        let count = match self.call.params.flag("idsOnly") {
-            Ok(true) => fill(&mut out, ords, |out, ord| self.id_only(out, ord)),
-            Ok(false) => fill(&mut out, ords, |out, ord| self.record(out, self.query.context, ord)),
+        let ids_only = match self.call.params.flag("idsOnly") {
+            Ok(ids_only) => ids_only,
             Err(refusal) => return Reply::bad_request(&refusal),
+        };
+        let count = match self.query.target {
+            Target::Records(context) if ids_only => fill(&mut out, ords, |out, ord| self.id_only(out, context, ord)),
+            Target::Records(context) => fill(&mut out, ords, |out, ord| self.record(out, context, ord)),
+            _ => {
+                let resources = self.resources(ords, ids_only);
+                fill_values(&mut out, &resources);
+                resources.len()
+            }
         };
         close(&mut out);
         Reply { status: StatusCode::OK, body: out, records: Some(count) }
+    }
+
+    /// The resources at these places among those that the index shows.
+    fn resources(&self, places: &[u32], ids_only: bool) -> Vec<Value> {
+        let all: Vec<(&ShelfName, &Version)> = self.shelved().collect();
+        let found = places.iter().filter_map(|place| all.get(*place as usize));
+        let whole = found.map(|(name, version)| served(name, version, self.call.style(), Place::List));
+        if !ids_only {
+            return whole.collect();
+        }
+        whole.map(|resource| json!({"type": resource.get("type"), "id": resource.get("id")})).collect()
     }
 
     fn record(&self, out: &mut Vec<u8>, context: Context, ord: u32) -> bool {
@@ -148,8 +210,7 @@ impl Page<'_> {
         render::record(out, self.world, View::Index, context, ord, style)
     }
 
-    fn id_only(&self, out: &mut Vec<u8>, ord: u32) -> bool {
-        let context = self.query.context;
+    fn id_only(&self, out: &mut Vec<u8>, context: Context, ord: u32) -> bool {
         Writer::new(out, self.switches().unset).reference_value(context.name(), &self.world.store(context).id(ord));
         true
     }

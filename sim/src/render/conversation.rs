@@ -10,6 +10,10 @@ use crate::rng::Dice;
 use crate::timestamp::{DAY, HOUR, MINUTE};
 use crate::world::record::{channel, modified_at};
 
+/// What determines whether a conversation is locked or pinned.
+const LOCKED: u64 = 107;
+const PINNED: u64 = 108;
+
 pub(super) fn render(writer: &mut Writer<'_>, subject: Subject<'_>) {
     let mut dice = subject.dice.clone();
     let moments = Moments::of(&subject);
@@ -58,7 +62,7 @@ fn subject_line(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice)
     writer.number("priority", 1 + dice.below(5));
     writer.text("defaultLang", "en_us");
     writer.text_or_unset("locale", dice.chance(50).then_some("US"));
-    writer.unset("externalQueue");
+    writer.text_or_unset("externalQueue", (subject.fixed(32, 20) == 0).then_some("amazon-connect"));
 }
 
 fn counters(writer: &mut Writer<'_>, subject: &Subject<'_>, moments: &Moments, dice: &mut Dice) {
@@ -85,8 +89,42 @@ fn counters(writer: &mut Writer<'_>, subject: &Subject<'_>, moments: &Moments, d
         "totalOpen",
         format_args!("{{\"time\":{open},\"businessTime\":{},\"timeSinceLastDone\":{open}}}", open / 3),
     );
-    writer.unset_all(&["totalSnooze", "totalDone"]);
+    for (name, purpose) in [("totalSnooze", 33), ("totalDone", 34)] {
+        match subject.fixed(purpose, 3) {
+            0 => writer.formatted(name, format_args!("{{\"time\":{},\"businessTime\":{}}}", open / 5, open / 9)),
+            _ => writer.unset(name),
+        }
+    }
+    seldom(writer, subject);
     writer.time("lastActivityAt", record.updated);
+}
+
+/// What few conversations have.
+fn seldom(writer: &mut Writer<'_>, subject: &Subject<'_>) {
+    let record = &subject.record;
+    for (name, at, purpose) in [("locked", "lockedAt", LOCKED), ("pinned", "pinnedAt", PINNED)] {
+        let is_set = subject.fixed(purpose, 12) == 0;
+        if is_set {
+            writer.flag(name, true);
+        } else {
+            writer.unset(name);
+        }
+        writer.time_or_unset(at, is_set.then_some(record.updated));
+    }
+    match subject.fixed(105, 6) {
+        0 => writer.json("reopenFromDoneCount", "1"),
+        _ => writer.unset("reopenFromDoneCount"),
+    }
+    match subject.fixed(106, 12) {
+        0 => writer.json("skills", r#"["german",{"id":"5d1cb24ad09f6b001a0f11b4","level":3}]"#),
+        1 => writer.json("attribution", r#"{"totalRevenue":12.5,"hasAttributableRevenue":true,"currency":"EUR"}"#),
+        2 => writer.flag("mergedTarget", true),
+        3 => writer.json(
+            "lastDeflection",
+            r#"{"deflectedAt":"2026-10-01T08:00:00.000Z","type":"article","status":"shown","query":{"rawText":"where is \"it\"?"},"articles":[{"id":"5d1cb24ad09f6b001a0f11b5","version":2,"lang":"en_us","title":"Delivery","url":"https://help.acme.example/delivery","visited":true,"deflected":false}]}"#,
+        ),
+        _ => {}
+    }
 }
 
 fn people(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
@@ -189,6 +227,13 @@ fn relationships(writer: &mut Writer<'_>, subject: &Subject<'_>) {
     writer.parents(subject);
     writer.collection("messages", "/v1/conversations/", &subject.id, "/messages");
     writer.actors(subject, subject.fixed(47, 3) > 0);
+    writer.user_link("endedBy", (subject.fixed(109, 4) == 0).then(|| subject.user(7)));
+    writer.user_link("lockedBy", (subject.fixed(LOCKED, 12) == 0).then(|| subject.user(8)));
+    writer.user_link("pinnedBy", (subject.fixed(PINNED, 12) == 0).then(|| subject.user(9)));
+    match subject.fixed(110, 10) {
+        0 => writer.data_only("subStatus", "sub_status", &directory.org),
+        _ => writer.unset("subStatus"),
+    }
     for (name, path, list, purpose) in [
         ("queue", "/v1/routing/queues/", &directory.queues, 53),
         ("brand", "/v1/brands/", &directory.brands, 59),

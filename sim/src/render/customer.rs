@@ -1,9 +1,12 @@
-//! Customers: contact data in lists, activity, and one extra relationship per klass.
+//! Customers: contact data in lists (of their own module), activity, and one extra relationship per klass.
+
+mod contacts;
 
 use super::pieces::{named, person};
 use super::texts::TEXTS;
 use super::{Subject, Writer};
 use crate::rng::Dice;
+use crate::shelf::link_name;
 use crate::timestamp::{DAY, HOUR, SECOND};
 use crate::world::ids::{self, Kind};
 
@@ -12,7 +15,7 @@ pub(super) fn render(writer: &mut Writer<'_>, subject: Subject<'_>) {
     writer.head(&subject);
     writer.open("attributes");
     identity(writer, &subject, &mut dice);
-    contacts(writer, &subject, &mut dice);
+    contacts::render(writer, &subject);
     places(writer, &subject, &mut dice);
     activity(writer, &subject, &mut dice);
     satisfaction(writer, &subject, &mut dice);
@@ -42,63 +45,25 @@ fn identity(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
     writer.text("displayIcon", dice.word(&["branch", "stereo", "cloud", "leaf"]));
     if dice.chance(50) {
         writer.shown("externalId", format_args!("crm-{}", subject.ord));
-        writer.formatted(
-            "externalIds",
-            format_args!("[{{\"externalId\":\"crm-{}\",\"verified\":true,\"id\":null}}]", subject.ord),
-        );
     } else {
         writer.unset("externalId");
-        writer.json("externalIds", "[]");
     }
-    writer.json("sharedExternalIds", "[]");
-    writer.unset_all(&["username", "avatarUrl"]);
+    writer.text_or_unset("username", dice.chance(20).then_some("jane.doe"));
+    writer.text_or_unset("companyName", dice.chance(10).then_some("Doe Trading"));
+    writer.text_or_unset("avatarUrl", dice.chance(20).then_some("https://cdn.acme.example/avatars/c.png"));
+    if dice.chance(5) {
+        writer.json("smoochIds", r#"["5d1cb24a-smooch"]"#);
+    }
+    if dice.chance(5) {
+        writer.open("unmaskingWindow");
+        writer.time("createdAt", subject.record.created);
+        writer.time("updatedAt", subject.record.updated);
+        writer.close();
+    }
     writer.time_or_unset("signedUpAt", dice.chance(60).then_some(subject.record.created / SECOND * SECOND));
 }
 
-fn contacts(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
-    writer.open_list("emails");
-    for kind in ["home", "work"].into_iter().take(crate::rng::index(dice.below(3))) {
-        writer.open_bare();
-        writer.text("type", kind);
-        if subject.masked {
-            writer.private("email", "", true);
-        } else {
-            writer.shown("email", format_args!("{kind}{}@example.com", subject.ord));
-        }
-        writer.flag("verified", dice.chance(50));
-        writer.flag("externalVerified", false);
-        writer.unset("id");
-        writer.close();
-    }
-    writer.close_list();
-    let shared = r#"[{"type":"work","email":"office@doetrading.example","verified":false,"id":null}]"#;
-    writer.json("sharedEmails", if dice.chance(15) { shared } else { "[]" });
-    if dice.chance(50) {
-        writer.formatted(
-            "phones",
-            format_args!(
-                r#"[{{"type":"mobile","phone":"+1555{:07}","verified":false,"id":null}}]"#,
-                subject.ord % 9_999_999
-            ),
-        );
-    } else {
-        writer.json("phones", "[]");
-    }
-    for name in ["sharedPhones", "whatsapps", "sharedWhatsapps", "facebookIds", "instagramIds", "sharedSocials"] {
-        writer.json(name, "[]");
-    }
-    let social = r#"[{"type":"twitter","userid":"2244994945","username":"janedoe","url":"https://twitter.com/janedoe","verified":false,"id":null}]"#;
-    writer.json("socials", if dice.chance(20) { social } else { "[]" });
-    let url = r#"[{"url":"https://doetrading.example","type":"website","id":null}]"#;
-    writer.json("urls", if dice.chance(20) { url } else { "[]" });
-}
-
 fn places(writer: &mut Writer<'_>, subject: &Subject<'_>, dice: &mut Dice) {
-    match dice.below(3) {
-        0 => writer.json("locations", "[]"),
-        1 => writer.json("locations", r#"[{"type":"home"}]"#),
-        _ => writer.json("locations", r#"[{"type":"home","address":"12 Main Street\nSpringfield","id":null}]"#),
-    }
     writer.json("activeUsers", "[]");
     writer.ids("watchers", dice.chance(20).then(|| subject.user(71)).as_ref());
     if dice.chance(40) {
@@ -235,7 +200,7 @@ fn relationships(writer: &mut Writer<'_>, subject: &Subject<'_>) {
             continue;
         }
         writer.open(&format!("{}s", klass.name));
-        writer.self_link("/v1/customers/", &subject.id, &format!("/klasses/{}s", klass.name));
+        writer.self_link("/v1/customers/", &subject.id, &format!("/klasses/{}s", link_name(klass.name)));
         writer.json("meta", r#"{"kobject":true}"#);
         writer.close();
     }

@@ -119,7 +119,10 @@ impl Message<'_> {
         writer.text_or_unset("source", dice.chance(4).then_some("bulk"));
         writer.time("sentAt", record.created / SECOND * SECOND - SECOND);
         writer.sentiment("sentiment", dice.next());
-        writer.unset("location");
+        match dice.below(50) {
+            0 => writer.json("location", r#"{"cityName":"Springfield","latitude":39.78,"longitude":-89.65}"#),
+            _ => writer.unset("location"),
+        }
         writer.custom(&self.subject, dice);
         if self.inbound {
             writer.unset_all(&["responseTime", "responseBusinessTime"]);
@@ -185,8 +188,10 @@ impl Message<'_> {
         writer.open("shortcuts");
         writer.self_link(path(Context::Message), &subject.id, "/shortcuts");
         writer.open_list("data");
-        if !self.inbound && subject.fixed(13, 5) == 0 {
-            for shortcut in subject.world.directory.shortcuts.iter().take(crate::rng::index(1 + subject.fixed(17, 2))) {
+        let rev = u64::from(subject.record.rev) << 32;
+        if !self.inbound && subject.fixed(13 ^ rev, 5) == 0 {
+            let count = crate::rng::index(1 + subject.fixed(17 ^ rev, 2));
+            for shortcut in subject.world.directory.shortcuts.iter().take(count) {
                 writer.reference("shortcut", &shortcut.id);
             }
         }

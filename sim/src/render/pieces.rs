@@ -130,12 +130,21 @@ impl Writer<'_> {
 
     /// Custom attributes of every suffix (API reference, section 14), some null, some of another type than they say.
     pub(super) fn custom(&mut self, subject: &Subject<'_>, dice: &mut Dice) {
-        match dice.below(10) {
-            0..3 => return self.unset("custom"),
-            3 => return self.json("custom", "{}"),
-            _ => {}
+        let shape = dice.below(10);
+        let mut added = subject.world.store(subject.context).added.of(subject.ord, subject.record.rev).peekable();
+        if shape < 3 && added.peek().is_none() {
+            return self.unset("custom");
         }
         self.open("custom");
+        if shape > 3 {
+            self.custom_members(subject, dice);
+        }
+        added.for_each(|(name, value)| self.json(name, value));
+        self.close();
+    }
+
+    /// The names are those that the metadata lists, but for one that nobody listed.
+    fn custom_members(&mut self, subject: &Subject<'_>, dice: &mut Dice) {
         self.shown("orderNumberStr", format_args!("{}", 1_000 + dice.below(9_000)));
         if dice.chance(70) {
             self.text("contactReasonTree", dice.word(&["shipping.delayed", "shipping.lost", "billing", "other"]));
@@ -155,10 +164,18 @@ impl Writer<'_> {
         match dice.below(40) {
             0 => self.json("channelsStr", r#"["a","b"]"#),
             1 => self.json("refundedNum", r#""12,50""#),
+            8 => self.json("topicsTree", r#"["shipping.lost","billing"]"#),
+            9 => self.json("legacyCodeStr", r#""L-1""#),
+            10 => self.json("formerPlanStr", r#""basic""#),
+            11 => self.json("refundedNum", "12.5"),
+            12 => self.json("channelsStr", "[]"),
             2..8 => self.id("relatedId", &ids::encode(subject.record.id_second, Kind::KObject, subject.ord)),
             _ => {}
         }
-        self.close();
+        if subject.context == Context::Customer && dice.chance(40) {
+            self.shown("orderIdStr", format_args!("{}", dice.below(9_000)));
+            self.shown("orderIDStr", format_args!("{}-b", dice.below(9_000)));
+        }
     }
 }
 

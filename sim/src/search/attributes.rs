@@ -1,5 +1,7 @@
 //! Which attributes a search can filter and sort by (API reference, sections 9.2, 9.3 and 9.8).
 
+use std::borrow::Cow;
+
 use crate::context::Context;
 
 /// Which of the two searches is asked.
@@ -9,6 +11,43 @@ pub(crate) enum Reach {
     Recent,
     /// What was updated before that.
     Archive,
+}
+
+/// What a search looks through: its `queryContext`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Records(Context),
+    Companies,
+    /// The KObjects of every klass.
+    KObjects,
+    /// Those of one klass, by its name.
+    KObjectsOf(String),
+}
+
+impl Target {
+    /// The target with this name; whether a klass exists is another question.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "company" => Some(Self::Companies),
+            "kobject" => Some(Self::KObjects),
+            _ => match name.strip_prefix("kobject_") {
+                Some(klass) => Some(Self::KObjectsOf(klass.to_owned())),
+                None => {
+                    let context = Context::named(name).filter(|context| context.name() == name);
+                    context.filter(|context| context.searchable()).map(Self::Records)
+                }
+            },
+        }
+    }
+
+    pub(crate) fn name(&self) -> Cow<'static, str> {
+        match self {
+            Self::Records(context) => context.name().into(),
+            Self::Companies => "company".into(),
+            Self::KObjects => "kobject".into(),
+            Self::KObjectsOf(klass) => format!("kobject_{klass}").into(),
+        }
+    }
 }
 
 /// A fact about a record that a search can test.
@@ -24,6 +63,7 @@ pub(crate) enum Field {
     Id,
     Customer,
     Conversation,
+    Company,
 }
 
 impl Field {
@@ -37,8 +77,62 @@ impl Field {
     }
 }
 
-/// The field behind an attribute's name, if this search of this context has it.
-pub(crate) fn filterable(context: Context, reach: Reach, name: &str) -> Option<Field> {
+/// The field behind an attribute's name, if this search of this target has it.
+pub(crate) fn filterable(target: &Target, reach: Reach, name: &str) -> Option<Field> {
+    match target {
+        Target::Records(context) => filterable_of_record(*context, reach, name),
+        Target::Companies | Target::KObjects | Target::KObjectsOf(_) => {
+            let field = shelved_field(target, name)?;
+            let there = match field {
+                Field::Updated | Field::Created | Field::Customer => true,
+                Field::Id | Field::Company => reach == Reach::Archive,
+                _ => reach == Reach::Recent,
+            };
+            there.then_some(field)
+        }
+    }
+}
+
+/// The field behind an attribute's name, if this search of this target sorts by it.
+pub(crate) fn sortable(target: &Target, reach: Reach, name: &str) -> Option<Field> {
+    match target {
+        Target::Records(context) => sortable_of_record(*context, reach, name),
+        Target::Companies | Target::KObjects | Target::KObjectsOf(_) => {
+            let field = shelved_field(target, name)?;
+            let sorts = match field {
+                Field::Updated | Field::Created => true,
+                Field::Modified | Field::Imported => reach == Reach::Recent,
+                _ => false,
+            };
+            sorts.then_some(field)
+        }
+    }
+}
+
+/// The field of a company or KObject; those of one klass go by its own names too.
+fn shelved_field(target: &Target, name: &str) -> Option<Field> {
+    let rest = match target {
+        Target::Records(_) => return None,
+        Target::Companies => name.strip_prefix("company_"),
+        Target::KObjects => name.strip_prefix("kobject_"),
+        Target::KObjectsOf(klass) => {
+            let own = name.strip_prefix("kobject_").and_then(|rest| rest.strip_prefix(klass.as_str()));
+            own.and_then(|rest| rest.strip_prefix('_')).or_else(|| name.strip_prefix("kobject_"))
+        }
+    };
+    match (rest?, *target == Target::Companies) {
+        ("updated_at", _) => Some(Field::Updated),
+        ("created_at", _) => Some(Field::Created),
+        ("imported_at", _) => Some(Field::Imported),
+        ("id", _) => Some(Field::Id),
+        ("modified_at", true) => Some(Field::Modified),
+        ("customer_id", false) => Some(Field::Customer),
+        ("company_id", false) => Some(Field::Company),
+        _ => None,
+    }
+}
+
+fn filterable_of_record(context: Context, reach: Reach, name: &str) -> Option<Field> {
     let field = field(context, name)?;
     let archive_only = matches!(
         (context, field),
@@ -55,8 +149,7 @@ pub(crate) fn filterable(context: Context, reach: Reach, name: &str) -> Option<F
     there.then_some(field)
 }
 
-/// The field behind an attribute's name, if this search of this context sorts by it.
-pub(crate) fn sortable(context: Context, reach: Reach, name: &str) -> Option<Field> {
+fn sortable_of_record(context: Context, reach: Reach, name: &str) -> Option<Field> {
     let field = field(context, name)?;
     let sorts = match (reach, field) {
         (_, Field::Updated | Field::Created) => true,
@@ -104,8 +197,8 @@ mod tests {
 
     #[test]
     fn the_two_searches_know_different_attributes() {
-        let recent = |context, name| filterable(context, Reach::Recent, name).is_some();
-        let archive = |context, name| filterable(context, Reach::Archive, name).is_some();
+        let recent = |context, name| filterable(&Target::Records(context), Reach::Recent, name).is_some();
+        let archive = |context, name| filterable(&Target::Records(context), Reach::Archive, name).is_some();
         assert!(recent(Context::Message, "message_updated_at") && archive(Context::Message, "message_updated_at"));
         assert!(!recent(Context::Message, "message_conversation_id"));
         assert!(archive(Context::Message, "message_conversation_id"));
@@ -114,5 +207,16 @@ mod tests {
         assert!(recent(Context::Note, "note_deleted"));
         assert!(recent(Context::Message, "message_imported_at") && !archive(Context::Message, "message_imported_at"));
         assert!(!recent(Context::Message, "note_updated_at"));
+    }
+
+    #[test]
+    fn kobjects_of_a_klass_go_by_two_names() {
+        let field = |context: &str, name| filterable(&Target::named(context).unwrap(), Reach::Recent, name);
+        for name in ["kobject_ecomm-order_updated_at", "kobject_updated_at"] {
+            assert_eq!(field("kobject_ecomm-order", name), Some(Field::Updated));
+        }
+        assert_eq!(field("kobject", "kobject_ecomm-order_updated_at"), None);
+        assert_eq!(field("kobject_order", "kobject_ecomm-order_updated_at"), None);
+        assert_eq!(field("company", "company_customer_id"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::attributes::{Field, Reach, filterable, sortable};
+use super::attributes::{Field, Reach, Target, filterable, sortable};
 use crate::context::Context;
 use crate::timestamp::{self, SECOND};
 
@@ -71,7 +71,7 @@ pub(crate) struct SortKey {
 /// What is searched for.
 #[derive(Debug, Clone)]
 pub(crate) struct Query {
-    pub(crate) context: Context,
+    pub(crate) target: Target,
     pub(crate) all: Vec<Clause>,
     pub(crate) any: Vec<Clause>,
     pub(crate) none: Vec<Clause>,
@@ -79,11 +79,45 @@ pub(crate) struct Query {
     pub(crate) sort: Vec<SortKey>,
 }
 
+/// A fact about a record; `I` is how the record tells an id.
+#[derive(Debug)]
+pub(crate) enum Fact<I> {
+    Time(Option<i64>),
+    Flag(bool),
+    Id(Option<I>),
+}
+
+impl<I> Fact<I> {
+    /// Whether the fact passes the test; `named` tells whether an id is among those of the query.
+    pub(crate) fn passes(&self, test: &Test, named: impl Fn(&I, &[String]) -> bool) -> bool {
+        match (test, self) {
+            (Test::Within(span), Self::Time(Some(time))) => span.holds(*time),
+            (Test::Outside(span), Self::Time(time)) => time.is_none_or(|time| !span.holds(time)),
+            (Test::Is(wanted), Self::Flag(flag)) => wanted == flag,
+            (Test::OneOf(ids), Self::Id(id)) => id.as_ref().is_some_and(|id| named(id, ids)),
+            (Test::NoneOf(ids), Self::Id(id)) => !id.as_ref().is_some_and(|id| named(id, ids)),
+            (Test::Set(set), Self::Time(time)) => *set == time.is_some(),
+            (Test::Set(set), Self::Flag(flag)) => set == flag,
+            (Test::Set(set), Self::Id(id)) => *set == id.is_some(),
+            _ => false,
+        }
+    }
+}
+
+impl Query {
+    /// Whether a record that meets these clauses is one that is searched for.
+    pub(crate) fn admits(&self, holds: impl Fn(&Clause) -> bool) -> bool {
+        self.all.iter().all(&holds)
+            && (self.any.is_empty() || self.any.iter().any(&holds))
+            && !self.none.iter().any(&holds)
+    }
+}
+
 /// What is wrong with a request; the text of the 400.
 pub(crate) type Refusal = String;
 
 struct Reader {
-    context: Context,
+    target: Target,
     reach: Reach,
     precision: Precision,
 }
@@ -100,9 +134,8 @@ pub(crate) fn read(body: &[u8], reach: Reach, precision: Precision) -> Result<Qu
         return Err(format!("unknown member {name}"));
     }
     let name = body.get("queryContext").and_then(Value::as_str).ok_or("queryContext is missing")?;
-    let context = Context::named(name).filter(|context| context.name() == name && context.searchable());
-    let context = context.ok_or_else(|| format!("unknown queryContext {name}"))?;
-    if reach == Reach::Archive && context == Context::Note {
+    let target = Target::named(name).ok_or_else(|| format!("unknown queryContext {name}"))?;
+    if reach == Reach::Archive && target == Target::Records(Context::Note) {
         return Err("notes are not in the archive".into());
     }
     let with_deleted = match body.get("includeDeleted") {
@@ -110,14 +143,14 @@ pub(crate) fn read(body: &[u8], reach: Reach, precision: Precision) -> Result<Qu
         Some(Value::Bool(with_deleted)) => *with_deleted,
         Some(_) => return Err("includeDeleted is not a boolean".into()),
     };
-    let reader = Reader { context, reach, precision };
+    let reader = Reader { target, reach, precision };
     Ok(Query {
-        context,
         all: reader.clauses(&body, "and")?,
         any: reader.clauses(&body, "or")?,
         none: reader.clauses(&body, "not")?,
         with_deleted,
         sort: reader.sort(body.get("sort"))?,
+        target: reader.target,
     })
 }
 
@@ -140,7 +173,7 @@ impl Reader {
     }
 
     fn clause(&self, attribute: &str, tests: &Value) -> Result<Clause, Refusal> {
-        let field = filterable(self.context, self.reach, attribute)
+        let field = filterable(&self.target, self.reach, attribute)
             .ok_or_else(|| format!("{attribute} cannot be searched here"))?;
         let tests = tests.as_object().ok_or_else(|| format!("{attribute} needs an operator"))?;
         if tests.is_empty() {
@@ -168,7 +201,7 @@ impl Reader {
             .into_iter()
             .flatten()
             .map(|(attribute, direction)| {
-                let field = sortable(self.context, self.reach, attribute)
+                let field = sortable(&self.target, self.reach, attribute)
                     .ok_or_else(|| format!("{attribute} cannot be sorted by here"))?;
                 let direction = match direction.as_str() {
                     Some("asc") => Direction::Ascending,

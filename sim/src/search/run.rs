@@ -4,7 +4,7 @@
 //! of the two time ranges. Both ways give the same answer.
 
 use super::attributes::Field;
-use super::query::{Clause, Direction, Query, SortKey, Span, Test};
+use super::query::{Clause, Direction, Fact, Query, SortKey, Span, Test};
 use crate::context::Context;
 use crate::rng::mix;
 use crate::world::World;
@@ -26,6 +26,7 @@ pub(crate) enum Ties {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scope<'a> {
     pub(crate) world: &'a World,
+    pub(crate) context: Context,
     pub(crate) view: View,
     pub(crate) times: &'a Times,
     /// Which `updatedAt` this search covers at all.
@@ -56,7 +57,7 @@ pub(crate) fn run(scope: &Scope<'_>, query: &Query, offset: usize, limit: usize)
     let width = |order: &Order, span: Span| order.rank(span.until).saturating_sub(order.rank(span.from));
     let (order, span) =
         if width(by_created, created) < width(order, updated) { (by_created, created) } else { (order, updated) };
-    let context = query.context;
+    let context = scope.context;
     let matcher = Matcher { scope, query, updated };
     let mut keys: Vec<Key> = order
         .range(order.rank(span.from), order.rank(span.until))
@@ -114,9 +115,9 @@ fn arrange(scope: &Scope<'_>, query: &Query, sort: SortKey, keys: &mut [Key]) {
     match (scope.ties, query.sort.get(1)) {
         (Ties::Random(number), _) => keys.sort_by_cached_key(|(value, ord)| (*value, mix(number ^ u64::from(*ord)))),
         (Ties::SecondKey, Some(second)) => keys.sort_by_cached_key(|(first, ord)| {
-            let store = scope.world.store(query.context);
+            let store = scope.world.store(scope.context);
             let record = store.get(scope.view, *ord);
-            let value = record.map_or(0, |record| value(scope, query.context, second.field, *ord, &record));
+            let value = record.map_or(0, |record| value(scope, scope.context, second.field, *ord, &record));
             (*first, if second.direction == sort.direction { value } else { value.saturating_neg() }, *ord)
         }),
         (Ties::Stable | Ties::SecondKey, _) => keys.sort_unstable(),
@@ -138,14 +139,6 @@ fn only_ranges_of(query: &Query, field: Field) -> bool {
     query.any.is_empty() && query.none.is_empty() && query.all.iter().all(plain)
 }
 
-/// A fact about a record.
-enum Fact {
-    Time(Option<i64>),
-    Flag(bool),
-    /// A record that has an id.
-    Id(Context, Option<u32>),
-}
-
 fn customer_of(scope: &Scope<'_>, context: Context, record: &Record) -> Option<u32> {
     let customer = match context {
         Context::Conversation => record.parent,
@@ -154,7 +147,7 @@ fn customer_of(scope: &Scope<'_>, context: Context, record: &Record) -> Option<u
     (customer != ORPHAN).then_some(customer)
 }
 
-fn fact(scope: &Scope<'_>, context: Context, field: Field, ord: u32, record: &Record) -> Fact {
+fn fact(scope: &Scope<'_>, context: Context, field: Field, ord: u32, record: &Record) -> Fact<(Context, u32)> {
     let store = scope.world.store(context);
     match field {
         Field::Updated => Fact::Time(Some(record.updated)),
@@ -164,9 +157,10 @@ fn fact(scope: &Scope<'_>, context: Context, field: Field, ord: u32, record: &Re
         Field::RedactedAt => Fact::Time(redacted_at(context, record, store.salt(ord))),
         Field::Redacted => Fact::Flag(redacted_at(context, record, store.salt(ord)).is_some()),
         Field::Deleted => Fact::Flag(!record.is_live()),
-        Field::Id => Fact::Id(context, Some(ord)),
-        Field::Customer => Fact::Id(Context::Customer, customer_of(scope, context, record)),
-        Field::Conversation => Fact::Id(Context::Conversation, (record.parent != ORPHAN).then_some(record.parent)),
+        Field::Id => Fact::Id(Some((context, ord))),
+        Field::Customer => Fact::Id(customer_of(scope, context, record).map(|ord| (Context::Customer, ord))),
+        Field::Conversation => Fact::Id((record.parent != ORPHAN).then_some((Context::Conversation, record.parent))),
+        Field::Company => Fact::Id(None),
     }
 }
 
@@ -179,7 +173,7 @@ fn value(scope: &Scope<'_>, context: Context, field: Field, ord: u32, record: &R
         _ => match fact(scope, context, field, ord, record) {
             Fact::Time(time) => time.unwrap_or(i64::MAX),
             Fact::Flag(flag) => i64::from(flag),
-            Fact::Id(..) => 0,
+            Fact::Id(_) => 0,
         },
     }
 }
@@ -193,36 +187,23 @@ struct Matcher<'a> {
 impl Matcher<'_> {
     fn matches(&self, ord: u32, record: &Record) -> bool {
         let holds = |clause: &Clause| self.holds(clause, ord, record);
-        self.updated.holds(record.updated)
-            && self.query.all.iter().all(holds)
-            && (self.query.any.is_empty() || self.query.any.iter().any(holds))
-            && !self.query.none.iter().any(holds)
+        self.updated.holds(record.updated) && self.query.admits(holds)
     }
 
     fn holds(&self, clause: &Clause, ord: u32, record: &Record) -> bool {
-        let fact = fact(self.scope, self.query.context, clause.field, ord, record);
-        clause.tests.iter().all(|test| match (test, &fact) {
-            (Test::Within(span), Fact::Time(Some(time))) => span.holds(*time),
-            (Test::Outside(span), Fact::Time(time)) => time.is_none_or(|time| !span.holds(time)),
-            (Test::Is(wanted), Fact::Flag(flag)) => wanted == flag,
-            (Test::OneOf(ids), Fact::Id(context, ord)) => self.names(ids, *context, *ord),
-            (Test::NoneOf(ids), Fact::Id(context, ord)) => !self.names(ids, *context, *ord),
-            (Test::Set(set), Fact::Time(time)) => *set == time.is_some(),
-            (Test::Set(set), Fact::Flag(flag)) => set == flag,
-            (Test::Set(set), Fact::Id(_, ord)) => *set == ord.is_some(),
-            _ => false,
-        })
-    }
-
-    fn names(&self, ids: &[String], context: Context, ord: Option<u32>) -> bool {
-        let store = self.scope.world.store(context);
-        ord.is_some() && ids.iter().any(|id| store.find(id) == ord)
+        let fact = fact(self.scope, self.scope.context, clause.field, ord, record);
+        let named = |(context, ord): &(Context, u32), ids: &[String]| {
+            let store = self.scope.world.store(*context);
+            ids.iter().any(|id| store.find(id) == Some(*ord))
+        };
+        clause.tests.iter().all(|test| fact.passes(test, named))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::Target;
     use crate::world::WorldSpec;
     use proptest::prelude::*;
 
@@ -264,7 +245,7 @@ mod tests {
             let day = 86_400_000;
             let span = Span { from: NOW - days.0.max(days.1) * day, until: NOW - days.0.min(days.1) * day };
             let query = Query {
-                context: Context::Message,
+                target: Target::Records(Context::Message),
                 all: vec![Clause { field: Field::Updated, tests: vec![Test::Within(span)] }],
                 any: Vec::new(),
                 none: Vec::new(),
@@ -275,7 +256,15 @@ mod tests {
                 ],
             };
             let times = &world.store(Context::Message).indexed;
-            let scope = Scope { world: &world, view: View::Index, times, covers: Span::ALL, with_deleted, ties };
+            let scope = Scope {
+                world: &world,
+                context: Context::Message,
+                view: View::Index,
+                times,
+                covers: Span::ALL,
+                with_deleted,
+                ties,
+            };
             let quick = run(&scope, &query, page.0, page.1);
             let slow = run(&scope, &scanned(&query), page.0, page.1);
             prop_assert_eq!(quick.total, slow.total);

@@ -104,6 +104,36 @@ choices! {
         /// To the next page, also after the last.
         Endless,
     }
+    /// The order of the small lists.
+    ShelfOrder {
+        /// Always the same.
+        Stable,
+        /// Another one for each request.
+        Random,
+    }
+    /// How one included resource comes (API reference, section 5.2).
+    IncludedOne {
+        /// As a list of one.
+        Array,
+        /// As one object.
+        Object,
+    }
+    /// Whether the SLAs can be listed (API reference, section 19).
+    SlaList {
+        /// They can.
+        Served,
+        /// The list answers 404.
+        NotFound,
+    }
+    /// Which metadata the key may read.
+    MetadataAccess {
+        /// All.
+        Full,
+        /// All but those of notes.
+        NotOfNotes,
+        /// All but those of KObjects.
+        NotOfKobjects,
+    }
     /// Which users the unfiltered list shows.
     UserList {
         /// Active people.

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::choices::{
-    ArchiveCovers, AuditBounds, AuditEnd, DeletedParent, Every, Limiting, MergeList, MergeObject, Mover, NextLinks,
-    PastAnswer, Pod, ResetHeader, ResetUnit, RetryAfter, SearchRoles, SecondSortKey, TieOrder, TimeIds, TimeStamp,
-    Total, UserList, Visibility,
+    ArchiveCovers, AuditBounds, AuditEnd, DeletedParent, Every, IncludedOne, Limiting, MergeList, MergeObject,
+    MetadataAccess, Mover, NextLinks, PastAnswer, Pod, ResetHeader, ResetUnit, RetryAfter, SearchRoles, SecondSortKey,
+    ShelfOrder, SlaList, TieOrder, TimeIds, TimeStamp, Total, UserList, Visibility,
 };
 use crate::error::SimError;
 use crate::render::Unset;
@@ -51,6 +51,14 @@ pub struct Switches {
     pub total: Total,
     /// Where `links.next` leads.
     pub next_links: NextLinks,
+    /// The order of the small lists.
+    pub shelf_order: ShelfOrder,
+    /// How one included resource comes.
+    pub included_one: IncludedOne,
+    /// Whether the SLAs can be listed.
+    pub sla_list: SlaList,
+    /// Which metadata can be read.
+    pub metadata_access: MetadataAccess,
     /// How fields without a value are spelled.
     pub unset: Unset,
     /// Every so many records have a masked text; 0: none.
@@ -137,6 +145,10 @@ impl Default for Switches {
             precision: Precision::default(),
             total: Total::default(),
             next_links: NextLinks::default(),
+            shelf_order: ShelfOrder::default(),
+            included_one: IncludedOne::default(),
+            sla_list: SlaList::default(),
+            metadata_access: MetadataAccess::default(),
             unset: Unset::default(),
             mask_every: 0,
             user_list: UserList::default(),

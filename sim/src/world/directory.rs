@@ -6,6 +6,18 @@ use crate::timestamp::{DAY, SECOND};
 const TEAMS: [&str; 5] = ["Support", "Billing", "Second Level", "Café Crew", "Night Shift"];
 const TAGS: [&str; 8] = ["shipping", "refund", "vip", "überfällig", "follow-up", "bug", "feedback", "return"];
 const SHORTCUTS: [&str; 4] = ["Greeting", "Refund policy", "Closing", "Ask for order number"];
+/// Two collide when they are sanitised, one is no identifier, and one is empty.
+const KLASSES: [&str; 9] = [
+    "order",
+    "ecomm-order",
+    "Ecomm_Order",
+    "subscription",
+    "größe 2",
+    "shopify-order",
+    "legacy-ticket",
+    "loyalty-card",
+    "wishlist",
+];
 /// As JSON string contents, like every name here.
 const COMPANIES: [&str; 4] = ["Doe Trading", "Müller & Söhne", "Blue \\\"Sky\\\" Ltd", "Acme Partners"];
 
@@ -14,13 +26,14 @@ const COMPANIES: [&str; 4] = ["Doe Trading", "Müller & Söhne", "Blue \\\"Sky\\
 pub(crate) struct Named {
     pub(crate) id: IdText,
     pub(crate) name: &'static str,
-    pub(crate) created: i64,
 }
 
 /// Everything that records refer to and that never changes.
 #[derive(Debug)]
 pub(crate) struct Directory {
     pub(crate) org: IdText,
+    /// When the organisation began.
+    pub(crate) founded: i64,
     pub(crate) teams: Vec<Named>,
     pub(crate) tags: Vec<Named>,
     pub(crate) shortcuts: Vec<Named>,
@@ -46,17 +59,18 @@ impl Directory {
                 .map(|(ord, name)| {
                     let created = founded + i64::from(ord) * DAY / 4;
                     let second = u32::try_from(created / SECOND).unwrap_or(0);
-                    Named { id: ids::encode(second, kind, ord), name, created }
+                    Named { id: ids::encode(second, kind, ord), name }
                 })
                 .collect()
         };
         let second = u32::try_from(founded / SECOND).unwrap_or(0);
         Self {
             org: ids::encode(second, Kind::Org, 0),
+            founded,
             teams: list(Kind::Team, &TEAMS),
             tags: list(Kind::Tag, &TAGS),
             shortcuts: list(Kind::Shortcut, &SHORTCUTS),
-            klasses: list(Kind::Klass, &["ecomm-order", "subscription", "shopify-order"]),
+            klasses: list(Kind::Klass, &KLASSES),
             companies: list(Kind::Company, &COMPANIES),
             queues: list(Kind::Queue, &["Email", "Chat", "Escalations"]),
             brands: list(Kind::Brand, &["Acme", "Acme Outlet"]),

@@ -25,6 +25,8 @@ const fn inverse(odd: u32) -> u32 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Record(Context),
+    /// Something on a shelf, by a number below 128 that tells the shelves apart.
+    Shelved(u8),
     Org,
     Team,
     Tag,
@@ -59,6 +61,7 @@ impl Kind {
             Self::Record(Context::Message) => 0x03,
             Self::Record(Context::Note) => 0x04,
             Self::Record(Context::User) => 0x05,
+            Self::Shelved(number) => 0x80 | number,
             Self::Org => 0x10,
             Self::Team => 0x11,
             Self::Tag => 0x12,

@@ -1,5 +1,6 @@
 //! The organisation that is simulated: its records, who belongs to whom, and what happens to them.
 
+pub(crate) mod added;
 pub(crate) mod audit;
 mod children;
 mod directory;
@@ -28,6 +29,7 @@ use self::children::Children;
 use self::ids::{IdText, Kind};
 use self::store::Store;
 use crate::context::Context;
+use crate::shelf::{Lore, Shelves};
 use crate::timestamp;
 
 /// A merge of two customers, by their ordinals.
@@ -78,6 +80,7 @@ pub(crate) struct World {
     pub(crate) late_times: HashMap<u32, Vec<i64>>,
     pub(crate) audit: AuditLog,
     pub(crate) directory: Directory,
+    pub(crate) shelves: Shelves,
 }
 
 impl World {
@@ -87,6 +90,7 @@ impl World {
         let seed = spec.seed;
         let mut world = Self {
             seed,
+            shelves: Shelves::default(),
             directory: Directory::new(seed, spec.span(now).0),
             customers: Store::new(Context::Customer, seed, founding.customers),
             conversations: Store::new(Context::Conversation, seed, founding.conversations),
@@ -108,6 +112,7 @@ impl World {
         ] {
             store.existing().for_each(|(ord, record)| children.add(record.parent, ord));
         }
+        world.shelves = Shelves::found(spec, Lore::of(&world, spec.span(now)));
         world.found_audit(spec, now);
         world
     }

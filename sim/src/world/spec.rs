@@ -12,6 +12,10 @@ pub struct WorldSpec {
     pub seed: u64,
     /// Number of customers.
     pub customers: u32,
+    /// Number of companies.
+    pub companies: u32,
+    /// Number of KObjects of each klass that has any.
+    pub kobjects: u32,
     /// Number of conversations.
     pub conversations: u32,
     /// Number of messages.
@@ -34,6 +38,8 @@ impl Default for WorldSpec {
         Self {
             seed: 1,
             customers: 200,
+            companies: 60,
+            kobjects: 40,
             conversations: 500,
             messages: 2_000,
             notes: 300,
@@ -58,10 +64,20 @@ impl WorldSpec {
         }
     }
 
-    /// A world without any customer, conversation, message, note or audit log; users there are.
+    /// A world without any customer, conversation, message, note, company, KObject or audit log; users and settings
+    /// there are.
     #[must_use]
     pub fn empty() -> Self {
-        Self { customers: 0, conversations: 0, messages: 0, notes: 0, audit_logs: 0, ..Self::default() }
+        Self {
+            customers: 0,
+            conversations: 0,
+            messages: 0,
+            notes: 0,
+            companies: 0,
+            kobjects: 0,
+            audit_logs: 0,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn span(&self, now: i64) -> (i64, i64) {

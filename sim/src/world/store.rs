@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::added::Added;
 use super::ids::{self, IdText, Kind};
 use super::order::Order;
 use super::record::{Life, Record, salt};
@@ -104,6 +105,7 @@ pub(crate) struct Store {
     /// Only customers can be listed by time (API reference, section 10).
     pub(crate) listed: Option<Times>,
     pub(crate) indexed: Times,
+    pub(crate) added: Added,
     stale: HashMap<u32, Option<Record>>,
     pending: VecDeque<Pending>,
     /// Only of parents, whose former versions what is read per parent follows from.
@@ -122,6 +124,7 @@ impl Store {
             by_id: Dual::build(numbered(), |ord, record| ids::sort_key(record.id_second, ord)),
             listed: (context == Context::Customer).then(|| Times::build(numbered())),
             indexed: if context.searchable() { Times::build(numbered()) } else { Times::default() },
+            added: Added::default(),
             stale: HashMap::new(),
             pending: VecDeque::new(),
             past: HashMap::new(),
@@ -217,6 +220,9 @@ impl Store {
     }
 
     fn changed(&mut self, ord: u32, old: Option<Record>, version: Record, now: i64) {
+        if old.is_none_or(|old| old.rev < version.rev) {
+            self.added.stored(ord, version.rev);
+        }
         let key = |record: &Record| (ids::sort_key(record.id_second, ord), record.life);
         self.by_id.replace(ord, old.as_ref().map(key), Some(key(&version)));
         if let Some(listed) = &mut self.listed {

@@ -32,3 +32,9 @@ mod raw;
 mod search;
 #[cfg(test)]
 mod shapes;
+#[cfg(test)]
+mod shelf_changes;
+#[cfg(test)]
+mod shelf_search;
+#[cfg(test)]
+mod shelves;

@@ -155,7 +155,7 @@ fn what_makes_no_sense_is_refused() {
     for (query, body) in [
         ("", json!({})),
         ("", json!({"queryContext": "user"})),
-        ("", json!({"queryContext": "company"})),
+        ("", json!({"queryContext": "widget"})),
         ("", json!({"queryContext": "message", "and": [{"message_conversation_id": {"equals": "x"}}]})),
         ("", json!({"queryContext": "message", "sort": [{"message_customer_id": "asc"}]})),
         ("pageSize=501", json!({"queryContext": "message"})),
