@@ -10,6 +10,8 @@
 
 mod bad_input;
 mod bucket;
+mod catalogue;
+mod catalogue_records;
 mod dependencies;
 mod first_run;
 mod killed;
