@@ -11,6 +11,7 @@
 mod bad_input;
 mod bucket;
 mod catalogue;
+mod catalogue_pages;
 mod catalogue_records;
 mod dependencies;
 mod first_run;
