@@ -84,19 +84,26 @@ fn unfilled(catalog: &Catalog, folder: &Path) -> Vec<String> {
     complaints
 }
 
-/// The schema files, with one of them changed.
-fn catalog_with(file: &str, change: impl Fn(&str) -> String) -> Result<Catalog, String> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(source("schemas")).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let changed = if name == file { change(&text) } else { text.clone() };
-        assert!(name != file || changed != text, "nothing to change in {file}");
-        files.push((name, changed));
-    }
+/// The schema files as they are written, by name.
+fn schemas() -> BTreeMap<String, String> {
+    let files = std::fs::read_dir(source("schemas")).unwrap().map(|file| file.unwrap().path());
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    files.map(|path| (name(&path), std::fs::read_to_string(&path).unwrap())).collect()
+}
+
+fn catalog_of(files: &BTreeMap<String, String>) -> Result<Catalog, String> {
     let files = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     Catalog::from_files(files).map_err(|error| error.to_string())
+}
+
+/// The schema files, with one of them changed.
+fn catalog_with(file: &str, change: impl Fn(&str) -> String) -> Result<Catalog, String> {
+    let mut files = schemas();
+    let text = files.get_mut(file).unwrap();
+    let changed = change(text);
+    assert_ne!(changed, *text, "nothing to change in {file}");
+    *text = changed;
+    catalog_of(&files)
 }
 
 /// A copy of the fixtures, to be changed.
@@ -164,6 +171,29 @@ fn a_parent_that_is_unknown_and_a_column_without_its_mark_are_refused() {
     assert_eq!(told.unwrap_err(), "schemas/customer_emails.yaml: access: the parent clients is unknown");
     let told = catalog_with("tags.yaml", |text| text.replace("{type: string, sensitivity: none}", "{type: string}"));
     assert!(told.unwrap_err().contains("missing field `sensitivity`"));
+}
+
+#[test]
+fn what_the_instructions_write_is_understood() {
+    let text = std::fs::read_to_string(source("docs/adding-an-entity.md")).unwrap();
+    let blocks: Vec<_> = text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let [file, accesses] = blocks[..] else { panic!("a file, and then every access") };
+    let (before, after) = file.split_once("access:").unwrap();
+    let after = after.split_once('\n').unwrap().1;
+    let mut files = schemas();
+    let mut names = BTreeSet::new();
+    for access in accesses.split("\n\n").map(str::trim_end) {
+        let mut written = format!("{before}{access}\n{after}");
+        if access.contains("log:") {
+            written = written.replace("modes: [update]", "modes: [append]").replace("updated_at ", "created_at ");
+            written = written.replace("updatedAt:", "createdAt:");
+        }
+        files.insert("things.yaml".to_owned(), written);
+        let catalog = catalog_of(&files).unwrap_or_else(|told| panic!("{told}\nin {access}"));
+        names.insert(catalog.get("things").unwrap().access.summary());
+    }
+    let all: BTreeSet<_> = Catalog::embedded().unwrap().iter().map(|entity| entity.access.summary()).collect();
+    assert_eq!(names, all, "every access is shown");
 }
 
 /// The list of entities from which the catalogue was made, where it is at hand.
