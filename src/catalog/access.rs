@@ -86,6 +86,20 @@ impl Access {
         matches!(self, Self::Search { .. } | Self::Klasses { .. })
     }
 
+    /// What it is, in a few words.
+    #[must_use]
+    pub const fn summary(&self) -> &'static str {
+        match self {
+            Self::Search { .. } => "search",
+            Self::Klasses { .. } => "search per klass",
+            Self::Lists { .. } => "lists",
+            Self::Log { .. } => "log",
+            Self::PerParent { .. } => "lists per parent",
+            Self::Elements { .. } => "with its parent",
+            Self::Metadata { .. } => "metadata",
+        }
+    }
+
     /// The entity whose records these belong to.
     #[must_use]
     pub const fn parent(&self) -> Option<&EntityName> {

@@ -101,8 +101,8 @@ pub(super) fn related(entities: &BTreeMap<EntityName, Entity>) -> Result<(), Cat
         let Some(parent) = entities.get(name) else {
             return refuse(format!("access: the parent {name} is unknown"));
         };
-        if parent.name == entity.name {
-            return refuse("access: an entity cannot be its own parent".to_owned());
+        if ancestors(entities, entity).any(|ancestor| ancestor.name == entity.name) {
+            return refuse("access: an entity cannot be its own parent, nor that of its parents".to_owned());
         }
         let same_modes = matches!(entity.access, Access::PerParent { .. })
             || entity.modes.iter().all(|mode| parent.modes.contains(mode));
@@ -120,6 +120,12 @@ pub(super) fn related(entities: &BTreeMap<EntityName, Entity>) -> Result<(), Cat
         }
     }
     Ok(())
+}
+
+/// The parent, its parent, and so on; no more than there are entities, even where they form a circle.
+fn ancestors<'e>(entities: &'e BTreeMap<EntityName, Entity>, entity: &'e Entity) -> impl Iterator<Item = &'e Entity> {
+    let parent = |entity: &&'e Entity| entities.get(entity.access.parent()?);
+    std::iter::successors(parent(&entity), parent).take(entities.len())
 }
 
 fn holds_ids(entity: Option<&Entity>, column: &str) -> bool {
@@ -176,6 +182,14 @@ sources: [invented]
         let expected =
             ["id", "updated_at", "box_name", "owner_id", "_extracted_at", "_deleted", "_deleted_at", "_extra"];
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn parents_in_a_circle_are_refused() {
+        let one = GOOD.replace(SEARCH, "{elements: {parent: others, of: {attribute: box}, shape: resource}}");
+        let other = one.replace("entity: things", "entity: others").replace("parent: others", "parent: things");
+        let error = Catalog::from_files([("things.yaml", one.as_str()), ("others.yaml", other.as_str())]).unwrap_err();
+        assert!(error.to_string().contains("cannot be its own parent"), "{error}");
     }
 
     #[test]

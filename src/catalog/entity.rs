@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::access::Access;
 use super::column::Column;
 
+/// A role that permits to search (API reference, section 4).
+pub(super) const SEARCH_ROLE: &str = "org.permission.search.create";
+
 /// The name of an entity, which is also the name of its table: `conversations`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(transparent)]
@@ -104,7 +107,7 @@ impl Entity {
             [] => "a role to read it".to_owned(),
             roles => format!("one of {}", roles.join(", ")),
         };
-        if self.access.searches() { format!("{own}, and org.permission.search.create") } else { own }
+        if self.access.searches() { format!("{own}, and {SEARCH_ROLE}") } else { own }
     }
 
     /// The column of that name.

@@ -7,8 +7,10 @@
 mod access;
 mod check;
 mod column;
+mod document;
 mod entity;
 mod file;
+mod overview;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +19,9 @@ pub use check::CatalogError;
 pub use column::{
     AttributePath, Column, ColumnType, Given, PARENT_COLUMN, Relation, Sensitivity, Source, SystemColumn,
 };
+pub use document::page;
 pub use entity::{Entity, EntityName, Mode};
+pub use overview::overview;
 
 /// The schema files that were part of the source tree when the program was built: `(file name, text)`.
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/schemas.rs"));
@@ -59,8 +63,15 @@ impl Catalog {
         self.entities.get(name)
     }
 
+    /// The entity whose records have this JSON:API type; rather one that is read by itself than one read as a part.
+    #[must_use]
+    pub fn of_type(&self, resource_type: &str) -> Option<&Entity> {
+        let mut found = self.iter().filter(|entity| entity.resource_type == resource_type);
+        found.clone().find(|entity| !matches!(entity.access, Access::Elements { .. })).or_else(|| found.next())
+    }
+
     /// Every entity, in alphabetical order.
-    pub fn iter(&self) -> impl Iterator<Item = &Entity> {
+    pub fn iter(&self) -> impl Iterator<Item = &Entity> + Clone {
         self.entities.values()
     }
 }

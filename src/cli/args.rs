@@ -54,8 +54,8 @@ pub(super) enum Command {
     Backfill(Backfill),
     /// Tell how far each table is
     Status(Status),
-    /// List the entities that can be loaded
-    Entities,
+    /// List the entities that can be loaded, or describe one
+    Entities(Entities),
     /// Print DuckDB views over the live files of all tables
     Views,
     /// Print a completion script for a shell
@@ -101,6 +101,12 @@ pub(super) struct Status {
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Entities {
+    /// The entity to describe: how it is read, what that costs, its roles and its columns
+    pub(super) name: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

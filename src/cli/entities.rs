@@ -1,18 +1,32 @@
-//! `entities`: what can be loaded.
+//! `entities`: what can be loaded, and what each entity is.
 
 use serde_json::json;
 
+use super::args::Entities;
 use super::table::TextTable;
 use super::terminal::{Style, Terminal};
-use crate::catalog::{Access, Catalog, Entity};
+use crate::catalog::{Catalog, page};
+use crate::run::{Exit, RunError};
 
-pub(super) fn entities(catalog: &Catalog, terminal: &Terminal) {
+pub(super) fn entities(asked: &Entities, catalog: &Catalog, terminal: &Terminal) -> Result<Exit, RunError> {
+    match &asked.name {
+        None => list(catalog, terminal),
+        Some(name) => {
+            let unknown = || RunError::Usage(format!("there is no entity {name}; `kustlake entities` lists them"));
+            let entity = catalog.get(name).ok_or_else(unknown)?;
+            terminal.line(page(catalog, entity).trim_end());
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn list(catalog: &Catalog, terminal: &Terminal) {
     match terminal.style() {
         Style::Machine => {
             for entity in catalog.iter() {
                 let line = json!({
                     "entity": entity.name, "about": entity.about, "modes": entity.modes, "key": entity.key,
-                    "access": access(entity), "roles": entity.roles, "columns": entity.columns.len(),
+                    "access": entity.access.summary(), "roles": entity.roles, "columns": entity.columns.len(),
                 });
                 terminal.line(&line.to_string());
             }
@@ -25,24 +39,12 @@ pub(super) fn entities(catalog: &Catalog, terminal: &Terminal) {
                 table.row([
                     entity.name.to_string(),
                     modes.join(", "),
-                    access(entity).to_owned(),
+                    entity.access.summary().to_owned(),
                     columns,
                     entity.about.clone(),
                 ]);
             }
             terminal.line(&table.render());
         }
-    }
-}
-
-fn access(entity: &Entity) -> &'static str {
-    match entity.access {
-        Access::Search { .. } => "search",
-        Access::Klasses { .. } => "search per klass",
-        Access::Lists { .. } => "lists",
-        Access::Log { .. } => "log",
-        Access::PerParent { .. } => "lists per parent",
-        Access::Elements { .. } => "with its parent",
-        Access::Metadata { .. } => "metadata",
     }
 }

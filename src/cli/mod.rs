@@ -89,10 +89,7 @@ async fn dispatch(args: &Args, terminal: &Terminal) -> Result<Exit, RunError> {
             run::run(&config, command, terminal, &catalog).await
         }
         Command::Status(status) => status::status(&load(&args.config, &catalog)?, status, terminal).await,
-        Command::Entities => {
-            entities::entities(&catalog, terminal);
-            Ok(Exit::Ok)
-        }
+        Command::Entities(asked) => entities::entities(asked, &catalog, terminal),
         Command::Views => views::views(&load(&args.config, &catalog)?, terminal).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

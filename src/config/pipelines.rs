@@ -145,10 +145,9 @@ type Modes<'n> = BTreeMap<&'n str, Option<Mode>>;
 /// The mode of an entity: that of the records whose elements it has, or what the file says, or the usual one.
 fn mode_with(entity: &Entity, catalog: &Catalog, modes: &Modes<'_>) -> Mode {
     let mut entity = entity;
-    // No chain of parents is longer than the catalogue, unless it is a circle.
-    for _ in 0..catalog.iter().count() {
-        let Access::Elements { parent, .. } = &entity.access else { break };
-        let Some(parent) = catalog.get(parent.as_str()) else { break };
+    while let Access::Elements { parent, .. } = &entity.access
+        && let Some(parent) = catalog.get(parent.as_str())
+    {
         entity = parent;
     }
     modes.get(entity.name.as_str()).copied().flatten().unwrap_or_else(|| entity.default_mode())

@@ -10,6 +10,9 @@
 
 mod bad_input;
 mod bucket;
+mod catalogue;
+mod catalogue_pages;
+mod catalogue_records;
 mod dependencies;
 mod first_run;
 mod killed;
