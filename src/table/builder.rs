@@ -13,6 +13,7 @@ use arrow::array::{
 use super::field::{data_type, element};
 use super::json;
 use super::problems::Mismatch;
+use super::treatment::HashKey;
 use crate::catalog::ColumnType;
 
 /// One column under construction.
@@ -61,6 +62,36 @@ impl ColumnBuilder {
             Self::Boolean(builder) => append(json::boolean(json), |value| builder.append_option(value)),
             Self::Timestamp(builder) => append(json::instant(json), |instant| builder.append_option(instant)),
             Self::Strings(_) => self.append_texts(json::texts(json)),
+        }
+    }
+
+    /// Appends the hash of the value with that JSON text, or of each text in it.
+    ///
+    /// # Errors
+    /// Why there is none; a null stands in its place.
+    pub(super) fn append_hash(&mut self, value: Option<&str>, key: &HashKey) -> Result<(), Mismatch> {
+        let Some(json) = value.filter(|json| json::kind(json).is_some()) else {
+            self.append_null();
+            return Ok(());
+        };
+        match self {
+            Self::String(builder) => {
+                append(json::text(json), |text| builder.append_option(text.map(|text| key.hash(&text))))
+            }
+            // A mask is no value, and would be taken for one: it is the same for many.
+            Self::Json(_) if json::is_masked(json) => {
+                self.append_null();
+                Err(Mismatch::Masked)
+            }
+            Self::Json(builder) => {
+                builder.append_value(key.hash(&json::compact(json)));
+                Ok(())
+            }
+            Self::Strings(_) => self.append_texts(json::texts(json).map(|texts| key.hashes(&texts))),
+            Self::Integer(_) | Self::Double(_) | Self::Boolean(_) | Self::Timestamp(_) => {
+                self.append_null();
+                Err(Mismatch::Type)
+            }
         }
     }
 

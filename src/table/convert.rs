@@ -76,7 +76,8 @@ pub struct Converted {
     /// The numbers, from 0, of the records that are in no batch, because a part of their key is missing or has
     /// another type than its column.
     pub without_key: Vec<usize>,
-    /// The names of the organisation's own attributes that have values but no column; `_extra` keeps the values.
+    /// The names of the organisation's own attributes that have values but no column. `_extra` keeps
+    /// the values, but for those that may be hashed or excluded once they have one: convert again with columns for them.
     pub unknown_custom: BTreeSet<String>,
 }
 
@@ -137,7 +138,7 @@ impl Converter {
         rows: usize,
         extracted_at: DateTime<Utc>,
     ) -> Result<RecordBatch, ArrowError> {
-        let fills = self.plan.fills.iter().map(Some).chain(std::iter::repeat(None));
+        let fills = self.plan.cells.iter().map(|cell| Some(&cell.fill)).chain(std::iter::repeat(None));
         let columns = builders.into_iter().zip(fills).map(|(builder, fill)| match fill {
             Some(Fill::System(SystemColumn::ExtractedAt)) => instants(extracted_at, rows),
             _ => {

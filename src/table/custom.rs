@@ -11,7 +11,7 @@ use arrow::datatypes::{Field, Schema};
 use aws_lc_rs::digest;
 use serde_json::Value;
 
-use super::field::{ATTRIBUTE_METADATA, TYPE_METADATA, hex, type_of};
+use super::field::{ATTRIBUTE_METADATA, TREATMENT_METADATA, TYPE_METADATA, hex, type_of};
 use super::schema::TableSchema;
 use crate::catalog::{AttributePath, Column, ColumnType, Sensitivity, Source};
 
@@ -49,13 +49,17 @@ pub fn custom_columns(schema: &TableSchema, stored: Option<&Schema>, wanted: Vec
         .filter_map(|column| Some((custom_attribute(&column.source)?.to_owned(), column)))
         .filter(|(_, column)| !schema.has(&column.source))
         .collect();
-    let mut taken: BTreeSet<String> = schema.columns().iter().map(|column| column.name.to_ascii_lowercase()).collect();
+    let mut taken: BTreeSet<String> =
+        schema.columns().iter().chain(schema.excluded()).map(|column| column.name.to_ascii_lowercase()).collect();
     let mut added = Vec::new();
     for field in stored.map(Schema::fields).into_iter().flatten() {
         let is_new = taken.insert(field.name().to_ascii_lowercase());
         if let Some(column) = stored_column(field).filter(|column| is_new && !schema.has(&column.source)) {
             let wanted = custom_attribute(&column.source).and_then(|attribute| wanted.remove(attribute));
-            let sensitivity = wanted.map_or(column.sensitivity, |wanted| wanted.sensitivity);
+            let sensitivity = match wanted {
+                Some(wanted) if column.sensitivity != Sensitivity::Personal => wanted.sensitivity,
+                _ => column.sensitivity,
+            };
             added.push(Column { sensitivity, ..column });
         }
     }
@@ -86,7 +90,11 @@ fn source(attribute: &str) -> Source {
 fn stored_column(field: &Field) -> Option<Column> {
     let attribute = field.metadata().get(ATTRIBUTE_METADATA)?.strip_prefix(CUSTOM)?.strip_prefix('.')?;
     let kind = type_of(field.metadata().get(TYPE_METADATA)?)?;
-    Some(Column { sensitivity: Sensitivity::Content, ..Column::plain(field.name(), source(attribute), kind) })
+    // A table does not tell how sensitive a column is. What is hashed there must not become readable when the metadata
+    // of the attribute are not to be had.
+    let is_treated = field.metadata().contains_key(TREATMENT_METADATA);
+    let sensitivity = if is_treated { Sensitivity::Personal } else { Sensitivity::Content };
+    Some(Column { sensitivity, ..Column::plain(field.name(), source(attribute), kind) })
 }
 
 fn by_suffix(name: &str) -> Option<ColumnType> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 
+use super::treatment::Treatment;
 use crate::catalog::{Column, ColumnType, Source};
 
 /// Key of the field metadata that tells the attribute's dotted path, or the relationship's name.
@@ -12,6 +13,9 @@ pub const ATTRIBUTE_METADATA: &str = "kustlake.attribute";
 
 /// Key of the field metadata that tells the [`ColumnType`], which the Arrow type alone does not (text or JSON text).
 pub const TYPE_METADATA: &str = "kustlake.type";
+
+/// Key of the field metadata that tells what became of the values, unless they stand there as they are: `hash`.
+pub const TREATMENT_METADATA: &str = "kustlake.treatment";
 
 /// Every type and the name that [`TYPE_METADATA`] tells.
 const TYPE_NAMES: [(ColumnType, &str); 7] = [
@@ -25,7 +29,7 @@ const TYPE_NAMES: [(ColumnType, &str); 7] = [
 ];
 
 /// The Arrow field of a column.
-pub(super) fn field(column: &Column) -> Field {
+pub(super) fn field(column: &Column, treatment: Treatment) -> Field {
     let mut metadata = HashMap::from([(TYPE_METADATA.to_owned(), type_name(column.kind).to_owned())]);
     let attribute = match &column.source {
         Source::Id => Some("id".to_owned()),
@@ -34,6 +38,9 @@ pub(super) fn field(column: &Column) -> Field {
         Source::Given(_) | Source::System(_) => None,
     };
     metadata.extend(attribute.map(|attribute| (ATTRIBUTE_METADATA.to_owned(), attribute)));
+    if treatment == Treatment::Hash {
+        metadata.insert(TREATMENT_METADATA.to_owned(), "hash".to_owned());
+    }
     Field::new(&column.name, data_type(column.kind), true).with_metadata(metadata)
 }
 

@@ -7,7 +7,7 @@ use super::custom::CUSTOM;
 use super::extra::Extra;
 use super::given::{DELETED, DELETED_AT, GIVEN, IMPLIED};
 use super::json::{self, Member};
-use super::plan::{ATTRIBUTES, Claim, Node, Plan, Slot, Target};
+use super::plan::{ATTRIBUTES, Claim, Leftovers, Node, Plan, Slot, Target};
 use super::problems::{Mismatch, Problems};
 
 /// The parts of one record.
@@ -68,7 +68,13 @@ impl Gatherer<'_> {
                 Some("relationships") if is_object => return self.relationships(member.value, &mut parts, problems),
                 Some(name @ ("attributes" | "relationships")) => {
                     problems.count(name, Mismatch::Type, found);
-                    parts.extra.record.push(member);
+                    let leftovers = match name {
+                        "attributes" => self.plan.misfit(ATTRIBUTES),
+                        _ => self.plan.odd_relationship(None),
+                    };
+                    if leftovers == Leftovers::Kept {
+                        parts.extra.record.push(member);
+                    }
                 }
                 Some("type") if json::text(member.value).is_ok_and(|name| name == self.resource_type) => {}
                 Some("links") => {}
@@ -135,7 +141,9 @@ impl Gatherer<'_> {
                     if let Some(Target::Object(child)) = target {
                         let path = self.plan.object(child).map_or("", |object| &object.path);
                         problems.count(&format!("{path}.*"), json::wrong_type(member.value), found);
-                        parts.extra.attributes.push((node, member));
+                        if self.plan.misfit(child) == Leftovers::Kept {
+                            parts.extra.attributes.push((node, member));
+                        }
                     } else {
                         self.unknown_attribute(node, member, parts);
                     }
@@ -146,8 +154,14 @@ impl Gatherer<'_> {
     }
 
     fn unknown_attribute<'a>(self, node: Node, member: Member<'a>, parts: &mut Parts<'a>) {
-        if self.plan.custom == Some(node) {
-            parts.unknown_custom.extend(member.name());
+        if self.plan.custom == Some(node)
+            && let Some(name) = member.name()
+        {
+            let may_be_kept = !self.plan.treatments.may_treat(&name);
+            parts.unknown_custom.push(name);
+            if !may_be_kept {
+                return;
+            }
         }
         let above = self.plan.object(node).map_or("", |object| &object.path);
         // The organisation's own attributes are known to be there, whether or not they have columns yet.
@@ -176,7 +190,9 @@ impl Gatherer<'_> {
             let Some(found) = json::kind(member.value) else { return Ok(()) };
             if !member.value.starts_with('{') {
                 problems.count("relationships", Mismatch::Relationship, found);
-                parts.extra.odd_relationships.push(member);
+                if self.plan.odd_relationship(member.name().as_deref()) == Leftovers::Kept {
+                    parts.extra.odd_relationships.push(member);
+                }
                 return Ok(());
             }
             let mut data = None;

@@ -69,6 +69,22 @@ pub(super) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     found.filter(|value| kind(value).is_some())
 }
 
+/// The same JSON without white space between its parts.
+pub(super) fn compact(json: &str) -> String {
+    let (mut compact, mut within, mut escaped) = (String::with_capacity(json.len()), false, false);
+    for letter in json.chars() {
+        if within || !letter.is_ascii_whitespace() {
+            compact.push(letter);
+        }
+        match letter {
+            '"' if !escaped => within = !within,
+            _ => {}
+        }
+        escaped = letter == '\\' && !escaped;
+    }
+    compact
+}
+
 /// Whether an object has no member.
 pub(super) fn is_empty_object(object: &str) -> bool {
     let inner = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));

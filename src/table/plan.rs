@@ -1,13 +1,15 @@
 //! Where each part of a record goes: the schema turned into look-ups by JSON key.
 //!
 //! The rule: a part of a record has one *slot*, the place where its JSON text waits until the record
-//! is read to its end, whatever reads it from there. A key that is repeated fills the same slot again, so the last one wins.
+//! is read to its end, whatever reads it from there. A key that is repeated fills the same slot again,
+//! so the last one wins.
 
-use std::collections::{BTreeMap, HashMap};
+mod build;
 
-use super::custom::CUSTOM;
-use super::schema::{OwnAttributes, RowKind, TableSchema};
-use crate::catalog::{ElementsOf, Given, Relation, Source, SystemColumn};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::treatment::{HashKey, Treatments};
+use crate::catalog::{Given, SystemColumn};
 
 /// Position of a waiting JSON text.
 pub(super) type Slot = usize;
@@ -23,12 +25,15 @@ pub(super) const ATTRIBUTES: Node = 0;
 pub(super) struct Plan {
     objects: Vec<Object>,
     relationships: HashMap<String, Target>,
+    /// Relationships of which nothing is left over.
+    treated_relationships: BTreeSet<String>,
     given: BTreeMap<Given, Slot>,
     /// What becomes of the resource's own id.
     pub(super) id: Claim,
     /// The object of the organisation's own attributes.
     pub(super) custom: Option<Node>,
-    pub(super) fills: Vec<Fill>,
+    pub(super) treatments: Treatments,
+    pub(super) cells: Vec<Cell>,
     /// The texts of elements, which stand after the columns of the table.
     pub(super) raws: Vec<Raw>,
     pub(super) slots: usize,
@@ -47,6 +52,17 @@ pub(super) struct Object {
     members: HashMap<String, Target>,
     /// Where its own text waits, if elements are in it.
     pub(super) whole: Option<Slot>,
+    /// What becomes of the value when it is no object.
+    pub(super) misfit: Leftovers,
+}
+
+/// What becomes of a value that no column takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leftovers {
+    /// It stands in `_extra`.
+    Kept,
+    /// It could hold what must be in no column.
+    Dropped,
 }
 
 /// What a key of an object stands for.
@@ -68,16 +84,39 @@ pub(super) struct Raw {
     pub(super) below: Vec<String>,
 }
 
+/// How a column is filled.
+#[derive(Debug)]
+pub(super) struct Cell {
+    pub(super) fill: Fill,
+    /// Makes the hash that stands for the value.
+    pub(super) hash: Option<HashKey>,
+}
+
 /// Where a column's value comes from.
 #[derive(Debug)]
 pub(super) enum Fill {
     Id,
-    Attribute { slot: Slot, node: Node },
-    One { slot: Slot, resource_type: String },
-    Many { slot: Slot, resource_type: String },
-    Data { slot: Slot },
-    Given { slot: Slot },
+    Attribute {
+        slot: Slot,
+        node: Node,
+    },
+    One {
+        slot: Slot,
+        resource_type: String,
+    },
+    Many {
+        slot: Slot,
+        resource_type: String,
+    },
+    Data {
+        slot: Slot,
+    },
+    Given {
+        slot: Slot,
+    },
     System(SystemColumn),
+    /// Nowhere: the column is always null.
+    Nothing,
 }
 
 /// Whether a column holds a part of a record.
@@ -113,32 +152,6 @@ impl SystemInput {
 }
 
 impl Plan {
-    pub(super) fn new(schema: &TableSchema) -> Self {
-        let root =
-            Object { key: String::new(), path: String::new(), parent: None, members: HashMap::new(), whole: None };
-        let mut plan = Self {
-            objects: vec![root],
-            relationships: HashMap::new(),
-            given: BTreeMap::new(),
-            id: Claim::None,
-            custom: None,
-            fills: Vec::new(),
-            raws: Vec::new(),
-            slots: 0,
-            deleted: SystemInput::None,
-            deleted_at: SystemInput::None,
-        };
-        for column in schema.columns() {
-            let fill = plan.fill(&column.source);
-            plan.fills.push(fill);
-        }
-        plan.custom = plan.own_attributes(schema.own_attributes());
-        plan.deleted = plan.system_input("deleted", schema.row_kind());
-        plan.deleted_at = plan.system_input("deletedAt", schema.row_kind());
-        plan.raws = schema.elements().iter().map(|of| plan.raw(of)).collect();
-        plan
-    }
-
     /// What `key` of the object `node` stands for; none if no column comes from it.
     pub(super) fn member(&self, node: Node, key: &str) -> Option<Target> {
         self.objects.get(node)?.members.get(key).copied()
@@ -154,6 +167,11 @@ impl Plan {
         self.given.iter().find(|(given, _)| given.name() == name).map(|(_, slot)| *slot)
     }
 
+    /// What becomes of a value in place of that object.
+    pub(super) fn misfit(&self, node: Node) -> Leftovers {
+        self.object(node).map_or(Leftovers::Kept, |object| object.misfit)
+    }
+
     pub(super) fn object(&self, node: Node) -> Option<&Object> {
         self.objects.get(node)
     }
@@ -163,136 +181,12 @@ impl Plan {
         self.objects.iter().enumerate().filter(move |(_, object)| object.parent == Some(node))
     }
 
-    fn fill(&mut self, source: &Source) -> Fill {
-        match source {
-            Source::Id => {
-                self.id = Claim::Column;
-                Fill::Id
-            }
-            Source::Attribute(path) => {
-                let (node, slot) = self.attribute(&path.0);
-                Fill::Attribute { slot, node }
-            }
-            Source::Relationship { name, relation } => {
-                let slot = self.next_slot();
-                self.relationships.insert(name.clone(), Target::Value(slot));
-                match relation {
-                    Relation::One(kind) => Fill::One { slot, resource_type: kind.clone() },
-                    Relation::Many(kind) => Fill::Many { slot, resource_type: kind.clone() },
-                    Relation::Data => Fill::Data { slot },
-                }
-            }
-            Source::Given(given) => Fill::Given { slot: self.given_slot(*given) },
-            Source::System(column) => Fill::System(*column),
-        }
-    }
-
-    /// The slot of a given value, which may fill several columns.
-    fn given_slot(&mut self, given: Given) -> Slot {
-        if let Some(slot) = self.given.get(&given) {
-            return *slot;
-        }
-        let slot = self.next_slot();
-        self.given.insert(given, slot);
-        slot
-    }
-
-    fn attribute(&mut self, path: &[String]) -> (Node, Slot) {
-        let slot = self.next_slot();
-        let mut node = ATTRIBUTES;
-        if let Some((last, parents)) = path.split_last() {
-            for name in parents {
-                node = self.child(node, name);
-            }
-            if let Some(object) = self.objects.get_mut(node) {
-                object.members.insert(last.clone(), Target::Value(slot));
-            }
-        }
-        (node, slot)
-    }
-
-    fn child(&mut self, parent: Node, name: &str) -> Node {
-        if let Some(Target::Object(node)) = self.member(parent, name) {
-            return node;
-        }
-        let node = self.objects.len();
-        let Some(object) = self.objects.get_mut(parent) else { return parent };
-        object.members.insert(name.to_owned(), Target::Object(node));
-        let path = if object.path.is_empty() { name.to_owned() } else { format!("{}.{name}", object.path) };
-        let key = serde_json::Value::from(name).to_string();
-        self.objects.push(Object { key, path, parent: Some(parent), members: HashMap::new(), whole: None });
-        node
-    }
-
-    /// The object of the organisation's own attributes, also when none of them has a column yet.
-    fn own_attributes(&mut self, own: OwnAttributes) -> Option<Node> {
-        let has_column = matches!(self.member(ATTRIBUTES, CUSTOM), Some(Target::Value(_)));
-        match own {
-            OwnAttributes::Custom if !has_column => Some(self.child(ATTRIBUTES, CUSTOM)),
-            OwnAttributes::Custom | OwnAttributes::None => None,
-        }
-    }
-
-    fn system_input(&mut self, attribute: &str, kind: RowKind) -> SystemInput {
-        match self.member(ATTRIBUTES, attribute) {
-            Some(Target::Value(slot)) => SystemInput::Shared(slot),
-            Some(Target::Object(_) | Target::Unclaimed(_)) => SystemInput::None,
-            None => {
-                let slot = self.attribute(&[attribute.to_owned()]).1;
-                match kind {
-                    RowKind::Record => SystemInput::Sole(slot),
-                    RowKind::Element => SystemInput::Mixed(slot),
-                }
-            }
-        }
-    }
-
-    fn raw(&mut self, of: &ElementsOf) -> Raw {
-        let slot = match of {
-            ElementsOf::Attribute(path) => return self.raw_attribute(&path.0),
-            ElementsOf::Included => self.given_slot(Given::Included),
-            ElementsOf::Relationship(name) => match self.relationship(name) {
-                Some(Target::Value(slot) | Target::Unclaimed(slot)) => slot,
-                Some(Target::Object(_)) | None => {
-                    let slot = self.next_slot();
-                    self.relationships.insert(name.clone(), Target::Unclaimed(slot));
-                    slot
-                }
-            },
+    /// What becomes of a relationship with that name that is odd; of all of them, where the name is unknown.
+    pub(super) fn odd_relationship(&self, name: Option<&str>) -> Leftovers {
+        let is_treated = match name {
+            Some(name) => self.treated_relationships.contains(name),
+            None => !self.treated_relationships.is_empty(),
         };
-        Raw { slot, below: Vec::new() }
-    }
-
-    /// The value at that path: that of a column, inside of one, around some, or apart from all.
-    fn raw_attribute(&mut self, path: &[String]) -> Raw {
-        let mut node = ATTRIBUTES;
-        let mut names = path.iter();
-        while let Some(name) = names.next() {
-            let slot = match self.member(node, name) {
-                Some(Target::Object(child)) => {
-                    node = child;
-                    continue;
-                }
-                Some(Target::Value(slot) | Target::Unclaimed(slot)) => slot,
-                None => {
-                    let slot = self.next_slot();
-                    if let Some(object) = self.objects.get_mut(node) {
-                        object.members.insert(name.clone(), Target::Unclaimed(slot));
-                    }
-                    slot
-                }
-            };
-            return Raw { slot, below: names.cloned().collect() };
-        }
-        let slot = self.object(node).and_then(|object| object.whole).unwrap_or_else(|| self.next_slot());
-        if let Some(object) = self.objects.get_mut(node) {
-            object.whole = Some(slot);
-        }
-        Raw { slot, below: Vec::new() }
-    }
-
-    const fn next_slot(&mut self) -> Slot {
-        self.slots += 1;
-        self.slots - 1
+        if is_treated { Leftovers::Dropped } else { Leftovers::Kept }
     }
 }

@@ -43,8 +43,13 @@ pub fn rebuild(schema: &TableSchema, batch: &RecordBatch, row: usize) -> Result<
     let (mut attributes, mut relationships, mut record) = (Map::new(), Map::new(), Map::new());
     let mut extra = Map::new();
     for column in schema.columns() {
+        let hashed = schema.treatments().hash_key(column);
         let Some(array) = batch.column_by_name(&column.name).filter(|array| array.is_valid(row)) else { continue };
-        let value = cell(column, array, row)?;
+        let value = match (hashed, column.kind) {
+            // The hash of a JSON text is no JSON text.
+            (Some(_), ColumnType::Json) => cell(&Column { kind: ColumnType::String, ..column.clone() }, array, row)?,
+            _ => cell(column, array, row)?,
+        };
         match &column.source {
             Source::Id => drop(record.insert("id".to_owned(), value)),
             Source::Attribute(path) => insert(&mut attributes, &path.0, value),

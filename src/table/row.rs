@@ -3,7 +3,7 @@
 use super::builder::ColumnBuilder;
 use super::gather::Parts;
 use super::json::{self, Member};
-use super::plan::{ATTRIBUTES, Fill, Node, Plan, Raw, Slot, SystemInput};
+use super::plan::{ATTRIBUTES, Cell, Fill, Node, Plan, Raw, Slot, SystemInput};
 use super::problems::{Mismatch, Problems};
 use super::schema::TableSchema;
 use crate::catalog::{ColumnType, SystemColumn};
@@ -35,15 +35,15 @@ impl<'a> Row<'_, 'a> {
     /// Whether every column of the primary key has a value: a text, unless it holds numbers.
     pub(super) fn has_key(&self) -> bool {
         let key = &self.schema.order().key;
-        let columns = self.schema.columns().iter().zip(&self.plan.fills);
-        columns.filter(|(column, _)| key.contains(&column.name)).all(|(column, fill)| {
-            let value = match fill {
+        let columns = self.schema.columns().iter().zip(&self.plan.cells);
+        columns.filter(|(column, _)| key.contains(&column.name)).all(|(column, cell)| {
+            let value = match &cell.fill {
                 Fill::Id => self.parts.id.map(|id| id.value),
                 Fill::Attribute { slot, .. } | Fill::Given { slot } => self.slot(*slot).map(|member| member.value),
                 Fill::One { slot, resource_type } => {
                     self.slot(*slot).and_then(|data| json::identifier(data.value, resource_type).ok())
                 }
-                Fill::Many { .. } | Fill::Data { .. } | Fill::System(_) => None,
+                Fill::Many { .. } | Fill::Data { .. } | Fill::System(_) | Fill::Nothing => None,
             };
             value.is_some_and(|json| match column.kind {
                 ColumnType::Integer => json::integer(json).is_ok(),
@@ -54,18 +54,19 @@ impl<'a> Row<'_, 'a> {
 
     /// Appends one cell to each builder but that of `_extracted_at`, which is the same for all rows.
     pub(super) fn append_to(mut self, builders: &mut [ColumnBuilder], problems: &mut Problems) {
-        let Some((builders, raw)) = builders.split_at_mut_checked(self.plan.fills.len()) else { return };
+        let Some((builders, raw)) = builders.split_at_mut_checked(self.plan.cells.len()) else { return };
         for (source, builder) in self.plan.raws.iter().zip(raw) {
             // JSON text always fits a column of JSON.
             let _fits = builder.append(self.raw(source));
         }
-        let columns = self.schema.columns().iter().zip(&self.plan.fills);
-        for ((column, fill), builder) in columns.zip(&mut *builders) {
-            let Some(left) = self.cell(fill, builder) else { continue };
+        let columns = self.schema.columns().iter().zip(&self.plan.cells);
+        for ((column, cell), builder) in columns.zip(&mut *builders) {
+            let Some(left) = self.cell(cell, builder) else { continue };
             if let (Some(mismatch), Some(found)) = (left.mismatch, json::kind(left.member.value)) {
                 problems.count(&column.name, mismatch, found);
             }
             match left.place {
+                _ if cell.hash.is_some() => {}
                 Place::Record => self.parts.extra.record.push(left.member),
                 Place::Attribute(node) => self.parts.extra.attributes.push((node, left.member)),
                 Place::Relationship => self.parts.extra.relationships.push(left.member),
@@ -73,8 +74,8 @@ impl<'a> Row<'_, 'a> {
             }
         }
         let extra = self.parts.extra.text(self.plan);
-        for (fill, builder) in self.plan.fills.iter().zip(builders) {
-            if matches!(fill, Fill::System(SystemColumn::Extra)) {
+        for (cell, builder) in self.plan.cells.iter().zip(builders) {
+            if matches!(cell.fill, Fill::System(SystemColumn::Extra)) {
                 let _fits = builder.append(extra.as_deref());
             }
         }
@@ -86,34 +87,44 @@ impl<'a> Row<'_, 'a> {
         source.below.iter().try_fold(value, |value, name| json::member(value, name))
     }
 
-    fn cell(&self, fill: &Fill, builder: &mut ColumnBuilder) -> Option<Leftover<'a>> {
-        let (place, member, outcome) = match fill {
-            Fill::Id => (Place::Record, self.parts.id, builder.append(self.parts.id.map(|id| id.value))),
+    fn cell(&self, cell: &Cell, builder: &mut ColumnBuilder) -> Option<Leftover<'a>> {
+        let mut append = |value| match &cell.hash {
+            Some(key) => builder.append_hash(value, key),
+            None => builder.append(value),
+        };
+        let (place, member, outcome) = match &cell.fill {
+            Fill::Id => (Place::Record, self.parts.id, append(self.parts.id.map(|id| id.value))),
             Fill::Attribute { slot, node } => {
                 let member = self.slot(*slot);
-                (Place::Attribute(*node), member, builder.append(member.map(|member| member.value)))
+                (Place::Attribute(*node), member, append(member.map(|member| member.value)))
             }
             Fill::Given { slot } => {
                 let given = self.slot(*slot);
-                (Place::Outside, given, builder.append(given.map(|member| member.value)))
+                (Place::Outside, given, append(given.map(|member| member.value)))
             }
             Fill::Data { slot } => {
                 let data = self.slot(*slot);
-                (Place::Relationship, data, builder.append(data.map(|data| data.value)))
+                (Place::Relationship, data, append(data.map(|data| data.value)))
             }
             Fill::One { slot, resource_type } => {
                 let data = self.slot(*slot);
                 let id = data.map(|data| json::identifier(data.value, resource_type)).transpose();
                 let outcome = match id {
-                    Ok(id) => builder.append(id),
-                    Err(mismatch) => builder.append(None).and(Err(mismatch)),
+                    Ok(id) => append(id),
+                    Err(mismatch) => append(None).and(Err(mismatch)),
                 };
                 (Place::Relationship, data, outcome)
             }
             Fill::Many { slot, resource_type } => {
                 let data = self.slot(*slot);
                 let outcome = match data {
-                    Some(data) => builder.append_texts(json::identifiers(data.value, resource_type)),
+                    Some(data) => {
+                        let ids = json::identifiers(data.value, resource_type);
+                        builder.append_texts(match &cell.hash {
+                            Some(key) => ids.map(|ids| key.hashes(&ids)),
+                            None => ids,
+                        })
+                    }
                     None => builder.append(None),
                 };
                 (Place::Relationship, data, outcome)
@@ -121,6 +132,7 @@ impl<'a> Row<'_, 'a> {
             Fill::System(SystemColumn::Deleted) => return self.deleted_cell(builder),
             Fill::System(SystemColumn::DeletedAt) => return self.deleted_at_cell(builder),
             Fill::System(SystemColumn::ExtractedAt | SystemColumn::Extra) => return None,
+            Fill::Nothing => (Place::Outside, None, builder.append(None)),
         };
         let mismatch = Some(outcome.err()?);
         Some(Leftover { place, member: member?, mismatch })

@@ -9,6 +9,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use super::elements::raw_column;
 use super::field::{data_type, field};
 use super::order::{RowOrder, TableError};
+use super::treatment::{TreatmentError, Treatments};
 use crate::catalog::{Access, Column, ColumnType, ElementsOf, Entity, EntityName, Source};
 
 /// The columns of a table: what the catalogue says of them, and their Arrow schema. Cloning it is cheap.
@@ -21,6 +22,9 @@ struct Parts {
     resource_type: String,
     own_attributes: OwnAttributes,
     columns: Vec<Column>,
+    /// Columns that the table does not have, although their values are known.
+    excluded: Vec<Column>,
+    treatments: Treatments,
     elements: Vec<ElementsOf>,
     arrow: SchemaRef,
     wide: SchemaRef,
@@ -64,17 +68,20 @@ impl TableSchema {
             rev: newer_by("rev", ColumnType::Integer),
             updated_at: newer_by("updatedAt", ColumnType::Timestamp),
         };
-        Self(Arc::new(Parts {
+        let parts = Parts {
             entity: entity.name.clone(),
             resource_type: entity.resource_type.clone(),
             own_attributes: entity.custom.as_ref().map_or(OwnAttributes::None, |_| OwnAttributes::Custom),
             columns: entity.columns.clone(),
+            excluded: Vec::new(),
+            treatments: Treatments::default(),
             elements: Vec::new(),
-            arrow: arrow_schema(&entity.columns, &[]),
-            wide: arrow_schema(&entity.columns, &[]),
+            arrow: Arc::new(Schema::empty()),
+            wide: Arc::new(Schema::empty()),
             order,
             row_kind,
-        }))
+        };
+        parts.with_fields()
     }
 
     /// The same with columns for custom attributes, as [`custom_columns`](super::custom_columns) gives them, before the
@@ -82,10 +89,25 @@ impl TableSchema {
     #[must_use]
     pub fn with_custom(&self, columns: Vec<Column>) -> Self {
         let mut parts = Parts::clone(&self.0);
+        let new = columns.into_iter().filter(|column| !self.has(&column.source));
+        let (excluded, new) = parts.treatments.excluded(new);
+        parts.excluded.extend(excluded);
         let is_system = |column: &Column| matches!(column.source, Source::System(_));
         let at = parts.columns.iter().position(is_system).unwrap_or(parts.columns.len());
-        parts.columns.splice(at..at, columns.into_iter().filter(|column| !self.has(&column.source)));
+        parts.columns.splice(at..at, new);
         parts.with_fields()
+    }
+
+    /// The same with columns that are treated so: hashed or left out. Custom columns that are added later are, too.
+    ///
+    /// # Errors
+    /// Treatments that the table cannot have.
+    pub fn with_treatments(&self, treatments: Treatments) -> Result<Self, TreatmentError> {
+        treatments.check(&self.0.columns, &self.0.order)?;
+        let mut parts = Parts::clone(&self.0);
+        let (excluded, columns) = treatments.excluded(parts.columns);
+        parts.excluded.extend(excluded);
+        Ok(Parts { columns, treatments, ..parts }.with_fields())
     }
 
     /// The same, and [`wide`](Self::wide) rows keep the JSON texts of these elements, for tables of their own.
@@ -130,7 +152,15 @@ impl TableSchema {
 
     /// Whether a column holds the values from there.
     pub(super) fn has(&self, source: &Source) -> bool {
-        self.0.columns.iter().any(|column| column.source == *source)
+        self.0.columns.iter().chain(&self.0.excluded).any(|column| column.source == *source)
+    }
+
+    pub(super) fn excluded(&self) -> &[Column] {
+        &self.0.excluded
+    }
+
+    pub(super) fn treatments(&self) -> &Treatments {
+        &self.0.treatments
     }
 
     pub(super) fn elements(&self) -> &[ElementsOf] {
@@ -157,15 +187,13 @@ impl TableSchema {
 impl Parts {
     /// With the Arrow schemas that the columns now have.
     fn with_fields(mut self) -> TableSchema {
-        self.arrow = arrow_schema(&self.columns, &[]);
-        self.wide = arrow_schema(&self.columns, &self.elements);
+        let fields = self.columns.iter().map(|column| field(column, self.treatments.of(column)));
+        let fields: Vec<_> = fields.collect();
+        let raw = self.elements.iter().map(|of| Field::new(raw_column(of), data_type(ColumnType::Json), true));
+        self.wide = Arc::new(Schema::new(fields.iter().cloned().chain(raw).collect::<Vec<_>>()));
+        self.arrow = Arc::new(Schema::new(fields));
         TableSchema(Arc::new(self))
     }
-}
-
-fn arrow_schema(columns: &[Column], elements: &[ElementsOf]) -> SchemaRef {
-    let raw = elements.iter().map(|of| Field::new(raw_column(of), data_type(ColumnType::Json), true));
-    Arc::new(Schema::new(columns.iter().map(field).chain(raw).collect::<Vec<_>>()))
 }
 
 fn column_of(entity: &Entity, attribute: &str, kind: ColumnType) -> Option<String> {

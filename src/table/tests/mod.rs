@@ -7,6 +7,7 @@ mod merging;
 mod round_trip;
 pub(super) mod rows;
 mod surplus;
+mod treatment;
 
 use std::sync::LazyLock;
 
