@@ -63,7 +63,8 @@ impl Load<'_> {
         }
         let since = self.since(&home).await?;
         let start = Start::new(DateTime::UNIX_EPOCH, Known::default());
-        let loader = Loader::new(self.job, home, start, Attributes::default(), self.note());
+        let hash_key = self.shared.config.hash_key.as_ref();
+        let loader = Loader::new(self.job, home, start, Attributes::default(), hash_key, self.note())?;
         let mut family = Family { loader, elements: Vec::new() };
         let mut skipped = Skipped::default();
         let result = self.read_below(&below, since, &mut family.loader, &mut skipped).await;

@@ -1,8 +1,10 @@
-//! The custom attributes of an entity during a run, and the columns that they get.
+//! The columns of an entity during a run: what becomes of those of the catalogue, and which ones the organisation's own
+//! attributes get.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::discovery::Description;
@@ -10,8 +12,30 @@ use super::entity::Shared;
 use super::error::EntityError;
 use crate::api::Pages;
 use crate::catalog::{Column, Entity};
+use crate::config::{self, Pipeline};
 use crate::lake::Table;
-use crate::table::{TableSchema, custom_column, custom_columns};
+use crate::table::{HashKey, TableSchema, Treatment, Treatments, custom_column, custom_columns};
+
+/// What becomes of the columns of a pipeline's tables.
+pub(super) fn treatments(pipeline: &Pipeline, hash_key: Option<&SecretString>) -> Treatments {
+    let columns = &pipeline.columns;
+    let treated = columns.treated.iter().map(|(name, treatment)| (name.clone(), of(Some(*treatment))));
+    let kept = columns.kept.iter().map(|name| (name.clone(), Treatment::Keep));
+    Treatments {
+        columns: treated.chain(kept).collect(),
+        personal: of(columns.personal),
+        content: of(columns.content),
+        hash_key: hash_key.map(|key| HashKey::new(key.expose_secret().as_bytes())),
+    }
+}
+
+const fn of(treatment: Option<config::Treatment>) -> Treatment {
+    match treatment {
+        None => Treatment::Keep,
+        Some(config::Treatment::Exclude) => Treatment::Exclude,
+        Some(config::Treatment::Hash) => Treatment::Hash,
+    }
+}
 
 /// What the source says of the custom attributes of an entity.
 #[derive(Debug, Default)]

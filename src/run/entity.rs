@@ -108,7 +108,8 @@ impl Load<'_> {
             let attributes = Attributes::of(&job.entity, self.shared, pages).await?;
             let known = self.known(&home, &job.entity).await?;
             let start = Start::new(self.start_date(), known);
-            let loader = Loader::new(job, home, start, attributes, self.note());
+            let hash_key = self.shared.config.hash_key.as_ref();
+            let loader = Loader::new(job, home, start, attributes, hash_key, self.note())?;
             let record_key = job.entity.key.first().map_or("", String::as_str);
             let (mut elements, mut together) = (Vec::new(), known);
             for job in &job.elements {

@@ -11,7 +11,7 @@ use crate::catalog::{CatalogError, EntityName};
 use crate::config::ConfigError;
 use crate::extract::WalkError;
 use crate::lake::LakeError;
-use crate::table::{ConvertError, TableError};
+use crate::table::{ConvertError, TableError, TreatmentError};
 
 /// Why one entity could not be completed. What it had committed stays.
 #[derive(Debug, Error)]
@@ -33,6 +33,9 @@ pub enum EntityError {
     /// Its table could not be read or written.
     #[error("{0}")]
     Lake(#[from] LakeError),
+    /// Columns cannot be left out or hashed as the configuration asks.
+    #[error("{0}")]
+    Treatment(#[from] TreatmentError),
     /// A record could not become a row.
     #[error("{0}")]
     Convert(#[from] ConvertError),

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use secrecy::SecretString;
 
-use super::custom::Attributes;
+use super::custom::{self, Attributes};
 use super::error::EntityError;
 use super::instants;
 use super::job::Job;
@@ -82,12 +83,24 @@ pub(super) enum Committed {
 
 impl Loader {
     /// A loader of the job's table, which exists or does not yet.
-    pub(super) fn new(job: &Job, home: TableHome, start: Start, attributes: Attributes, note: CommitNote) -> Self {
+    ///
+    /// # Errors
+    /// Columns that cannot be treated as asked; the configuration has refused what it could.
+    pub(super) fn new(
+        job: &Job,
+        home: TableHome,
+        start: Start,
+        attributes: Attributes,
+        hash_key: Option<&SecretString>,
+        note: CommitNote,
+    ) -> Result<Self, EntityError> {
+        let treatments = custom::treatments(&job.pipeline, hash_key);
         let of = |element: &Job| match &element.entity.access {
             Access::Elements { of, .. } => Some(of.clone()),
             _ => None,
         };
-        let schema = TableSchema::new(&job.entity).with_elements(job.elements.iter().filter_map(of).collect());
+        let schema = TableSchema::new(&job.entity).with_treatments(treatments)?;
+        let schema = schema.with_elements(job.elements.iter().filter_map(of).collect());
         let schema = attributes.described(&schema, home.table());
         let mut loader = Self {
             job: job.clone(),
@@ -106,7 +119,7 @@ impl Loader {
             note,
         };
         loader.note.facts.insert("mode".to_owned(), job.pipeline.mode.to_string());
-        loader
+        Ok(loader)
     }
 
     /// Name of the entity and of its table.

@@ -132,11 +132,16 @@ fn plain(prefix: &str, name: &str) -> String {
     format!("{prefix}{}", name.chars().map(letter).collect::<String>())
 }
 
-/// The first of the attribute's [`name_candidates`] that no column has.
+/// The first of the attribute's [`custom_names`] that no column has.
 fn free_name(attribute: &str, taken: &BTreeSet<String>) -> String {
-    let free = name_candidates(PREFIX, attribute).find(|name| !taken.contains(&name.to_ascii_lowercase()));
+    let free = custom_names(attribute).find(|name| !taken.contains(&name.to_ascii_lowercase()));
     // All of them are taken only where columns were named so on purpose; then the table refuses the name.
     free.unwrap_or_else(|| plain_name(attribute))
+}
+
+/// The names that the column of an attribute may get, the plain one first.
+pub(super) fn custom_names(attribute: &str) -> impl Iterator<Item = String> + use<> {
+    name_candidates(PREFIX, attribute)
 }
 
 /// The names that a column or table may get for something that the organisation has named, the plain one first; the

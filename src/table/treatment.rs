@@ -13,7 +13,7 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use thiserror::Error;
 
-use super::custom::{candidates, custom_attribute};
+use super::custom::{custom_attribute, custom_names};
 use super::field::hex;
 use super::order::RowOrder;
 use crate::catalog::{Column, ColumnType, Sensitivity, Source, SystemColumn};
@@ -141,7 +141,7 @@ impl Treatments {
         if self.columns.is_empty() {
             return by_default;
         }
-        let named = candidates(attribute).find_map(|name| self.columns.get(&name));
+        let named = custom_names(attribute).find_map(|name| self.columns.get(&name));
         named.map_or(by_default, |treatment| *treatment != Treatment::Keep)
     }
 
