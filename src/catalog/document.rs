@@ -60,14 +60,15 @@ fn facts(page: &mut String, catalog: &Catalog, entity: &Entity) {
     });
     let _ = writeln!(page, "- Mode: {}", modes.collect::<Vec<_>>().join("; or "));
     let _ = writeln!(page, "- Key: {}", code(&entity.key));
-    let parent = entity.access.parent().and_then(|parent| catalog.get(parent.as_str()));
-    let _ = match (parent, &entity.cursor) {
+    // What is reached by way of another entity goes on from where that one's cursor stands.
+    let leading = std::iter::successors(Some(entity), |entity| catalog.get(entity.access.parent()?.as_str())).last();
+    let _ = match (leading.filter(|leading| leading.name != entity.name), &entity.cursor) {
         (None, Some(cursor)) => writeln!(page, "- Cursor: `{cursor}`"),
-        (Some(parent), Some(own)) => {
-            writeln!(page, "- Cursor: that of {}; its own time is `{own}`", link(&parent.name))
+        (Some(leading), own) if leading.cursor.is_some() => {
+            let own = own.as_ref().map_or_else(String::new, |own| format!("; its own time is `{own}`"));
+            writeln!(page, "- Cursor: that of {}{own}", link(&leading.name))
         }
-        (Some(parent), None) => writeln!(page, "- Cursor: that of {}", link(&parent.name)),
-        (None, None) => Ok(()),
+        (Some(_) | None, _) => Ok(()),
     };
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use kustlake::catalog::{
-    Access, Catalog, Column, ColumnType, ElementShape, ElementsOf, Entity, Given, Included, Relation, Source,
+    Access, Catalog, Column, ColumnType, ElementShape, ElementsOf, Entity, Given, Included, ListSource, Relation,
+    Source,
 };
 use serde_json::{Value, json};
 
@@ -29,9 +30,7 @@ pub(crate) fn records(catalog: &Catalog, entity: &Entity, answer: &Value) -> Vec
         Access::Search { .. } | Access::Klasses { .. } | Access::Log { .. } => plain(answer),
         Access::Lists { included: None, .. } => plain(answer),
         Access::Lists { included: Some(Included::Related), .. } => with_included(answer),
-        Access::PerParent { .. } => {
-            plain(answer).into_iter().map(|record| of_parent(record, json!("parent"))).collect()
-        }
+        Access::PerParent { lists, .. } => plain(answer).into_iter().map(|record| listed(record, &lists[0])).collect(),
         Access::Metadata { .. } => properties(answer),
         Access::Elements { parent, of, shape, parent_key } => {
             let parent = catalog.get(parent.as_str()).unwrap();
@@ -99,8 +98,10 @@ fn plain(answer: &Value) -> Vec<Record> {
     resources.map(|resource| Record { resource, given: BTreeMap::new() }).collect()
 }
 
-fn of_parent(mut record: Record, parent: Value) -> Record {
-    record.given.insert(Given::ParentId.name(), parent);
+/// A record of that list below some parent.
+fn listed(mut record: Record, list: &ListSource) -> Record {
+    record.given.insert(Given::ParentId.name(), json!("parent"));
+    record.given.insert("attributes", json!(list.implies));
     record
 }
 
