@@ -18,6 +18,7 @@ mod table;
 mod terminal;
 mod views;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,7 +27,7 @@ use clap::{CommandFactory, Parser};
 
 use self::args::{Args, Command};
 use self::terminal::{Style, Terminal};
-use crate::catalog::Catalog;
+use crate::catalog::{Access, Catalog};
 use crate::config::{self, Config};
 use crate::run::{Exit, RunError};
 
@@ -88,7 +89,7 @@ async fn dispatch(args: &Args, terminal: &Terminal) -> Result<Exit, RunError> {
             let command = crate::run::Command::Backfill { start: backfill.start_date, end: backfill.end_date };
             run::run(&config, command, terminal, &catalog).await
         }
-        Command::Status(status) => status::status(&load(&args.config, &catalog)?, status, terminal).await,
+        Command::Status(status) => status::status(&load(&args.config, &catalog)?, status, terminal, &catalog).await,
         Command::Entities(asked) => entities::entities(asked, &catalog, terminal),
         Command::Views => views::views(&load(&args.config, &catalog)?, terminal).await,
         Command::Completions { shell } => {
@@ -114,7 +115,17 @@ fn selected(args: &Args, catalog: &Catalog, only: &[String]) -> Result<Config, R
         return Err(RunError::Usage(told));
     }
     if !only.is_empty() {
-        config.pipelines.retain(|one| only.iter().any(|name| name == one.entity.as_str()));
+        // Elements are read with the records that they are part of, and only with these.
+        let mut wanted: BTreeSet<&str> = only.iter().map(String::as_str).collect();
+        let mut rest = only.iter().map(String::as_str).collect::<Vec<_>>();
+        while let Some(name) = rest.pop() {
+            if let Some(Access::Elements { parent, .. }) = catalog.get(name).map(|entity| &entity.access)
+                && wanted.insert(parent.as_str())
+            {
+                rest.push(parent.as_str());
+            }
+        }
+        config.pipelines.retain(|one| wanted.contains(one.entity.as_str()));
     }
     Ok(config)
 }

@@ -6,20 +6,23 @@ use serde_json::json;
 use super::args::Status;
 use super::table::{TextTable, thousands};
 use super::terminal::{Style, Terminal};
+use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::run::{self, Exit, RunError, ServerTime, Standing, World};
 use crate::window::text;
 
-pub(super) async fn status(config: &Config, status: &Status, terminal: &Terminal) -> Result<Exit, RunError> {
+pub(super) async fn status(
+    config: &Config,
+    status: &Status,
+    terminal: &Terminal,
+    catalog: &Catalog,
+) -> Result<Exit, RunError> {
     let world = World::real();
     let now = world.clock.now();
     let lake = run::lake(config, &world)?;
     let time = ServerTime::told(Some(now), world.clock.clone());
     let state = run::state(config, &lake, time).await?;
-    let mut standings = Vec::new();
-    for pipeline in &config.pipelines {
-        standings.push(Standing::of(&pipeline.entity, &lake, &state).await?);
-    }
+    let standings = Standing::all(&config.pipelines, catalog, &lake, &state).await?;
     if status.json || terminal.style() == Style::Machine {
         let tables: Vec<_> = standings.iter().map(|standing| json(standing, now)).collect();
         terminal.line(&json!({ "destination": lake.root().as_str(), "tables": tables }).to_string());

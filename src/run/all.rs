@@ -235,7 +235,7 @@ impl Run<'_> {
 
     async fn load_tables(&self, shared: &Shared<'_>, job: &Job) -> Done {
         let Some(progress) = self.watch.entities.get(job.line) else { return Done::default() };
-        let load = Load { shared, job, progress };
+        let load = Load::new(shared, job, progress);
         match &job.entity.access {
             Access::PerParent { .. } => Done::of(job, load.run_below().await),
             Access::Klasses { .. } => {
@@ -256,7 +256,7 @@ impl Run<'_> {
     async fn load_klasses(&self, load: &Load<'_>, klasses: &[(Klass, Job)]) -> Done {
         let mut done = Done::default();
         for (klass, job) in klasses {
-            let mut own = Done::of(job, Load { job, ..*load }.run().await);
+            let mut own = Done::of(job, Load::new(load.shared, job, load.progress).run().await);
             // Whether a klass that is not in use any more can still be searched was not seen.
             if !klass.is_enabled() && own.is_refused {
                 own.failed = None;

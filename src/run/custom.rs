@@ -48,7 +48,7 @@ impl Attributes {
     pub(super) async fn of(entity: &Entity, shared: &Shared<'_>, pages: &dyn Pages) -> Result<Self, EntityError> {
         let Some(resource) = &entity.custom else { return Ok(Self::default()) };
         match shared.discovery.description(resource, shared.catalog, pages).await? {
-            Description::Known(properties) => Ok(Self { properties }),
+            Description::Known(properties, _) => Ok(Self { properties }),
             Description::Absent => Ok(Self::default()),
             Description::Forbidden(_) => {
                 tracing::warn!(

@@ -28,8 +28,8 @@ pub(super) struct Discovery {
 /// What the source says of the custom attributes of one resource.
 #[derive(Debug, Clone)]
 pub(super) enum Description {
-    /// Their properties by name.
-    Known(Arc<Map<String, Value>>),
+    /// Their properties by name, and what all of them are related to.
+    Known(Arc<Map<String, Value>>, Arc<Value>),
     /// There is no such resource.
     Absent,
     /// The key may not read it.
@@ -113,13 +113,13 @@ async fn describe(path: &str, resource: &str, pages: &dyn Pages) -> Result<Descr
         Err(error) => return Err(error.into()),
     };
     let Some(record) = page.records.into_iter().next() else { return Ok(Description::Absent) };
-    let properties = serde_json::from_slice::<Value>(&record.json).ok().and_then(|mut resource| {
-        match resource.pointer_mut("/attributes/properties").map(Value::take) {
-            Some(Value::Object(properties)) => Some(properties),
-            _ => None,
-        }
-    });
-    Ok(Description::Known(Arc::new(properties.unwrap_or_default())))
+    let mut resource: Value = serde_json::from_slice(&record.json).unwrap_or_default();
+    let properties = match resource.pointer_mut("/attributes/properties").map(Value::take) {
+        Some(Value::Object(properties)) => properties,
+        _ => Map::new(),
+    };
+    let relationships = resource.get_mut("relationships").map(Value::take).unwrap_or_default();
+    Ok(Description::Known(Arc::new(properties), Arc::new(relationships)))
 }
 
 impl Klass {

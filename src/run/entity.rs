@@ -14,7 +14,7 @@ use super::error::EntityError;
 use super::family::{Agreement, Elements, Family};
 use super::job::Job;
 use super::loader::Loader;
-use super::progress::{Counted, EntityProgress};
+use super::progress::{Counted, EntityProgress, Moment};
 use super::reading::{Asked, Batch, Reading};
 use super::report::{EntityReport, Outcome, Skipped, problems};
 use super::server_time::ServerTime;
@@ -66,6 +66,14 @@ pub(super) struct Load<'a> {
     pub(super) shared: &'a Shared<'a>,
     pub(super) job: &'a Job,
     pub(super) progress: &'a EntityProgress,
+    /// How things stood before it began.
+    pub(super) before: Moment,
+}
+
+impl<'a> Load<'a> {
+    pub(super) fn new(shared: &'a Shared<'a>, job: &'a Job, progress: &'a EntityProgress) -> Self {
+        Self { shared, job, progress, before: progress.moment() }
+    }
 }
 
 /// What a load begins from.
@@ -356,8 +364,8 @@ impl Load<'_> {
                 outcome: if result.is_ok() { Outcome::Complete } else { Outcome::Failed },
                 window,
                 rows: loader.rows,
-                requests: if is_first { moment.requests } else { 0 },
-                bytes: if is_first { moment.bytes } else { 0 },
+                requests: if is_first { moment.requests - self.before.requests } else { 0 },
+                bytes: if is_first { moment.bytes - self.before.bytes } else { 0 },
                 commits: loader.commits,
                 version: loader.home.version(),
                 cursor: self.shared.state.cursor(loader.name()),

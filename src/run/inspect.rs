@@ -4,14 +4,16 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
+
 use super::error::RunError;
 use super::exit::Exit;
 use super::server_time::ServerTime;
 use super::session::{self, Source, World};
-use crate::api::ApiError;
-use crate::catalog::{Access, Catalog, Entity};
+use crate::api::{ApiError, Path, Request};
+use crate::catalog::{Access, Catalog, Entity, History, ListSource};
 use crate::config::Config;
-use crate::extract::{Place, Progress, Step, Walk};
+use crate::extract::{Place, Progress, Step, Walk, WalkError};
 use crate::window::Window;
 
 /// A difference of clocks that is worth a word, in seconds.
@@ -86,24 +88,65 @@ fn clock(source: &Source) -> Finding {
     finding("clock", Verdict::Warning, told)
 }
 
-/// Asks for the first page of a window in which nothing can be, which needs the same roles as any other.
+/// Asks for something that is not there, which needs the same roles as anything else.
 async fn access(entity: &Entity, source: &Source) -> Finding {
-    let now = source.time.now();
-    let place = if matches!(entity.access, Access::Lists { .. }) { Place::List } else { Place::Live };
-    let future = Window::new(now + chrono::TimeDelta::days(1), now + chrono::TimeDelta::days(2));
-    let Some(window) = future else { return finding(entity.name.as_str(), Verdict::Good, "not tried") };
-    let step = Step { place, window, progress: Progress::None };
-    let tried = match Walk::begin(&entity.access, &step) {
-        Ok(mut walk) => walk.next(&source.client).await,
-        Err(error) => Err(error),
+    let name = entity.name.as_str();
+    let tried = match &entity.access {
+        Access::Elements { parent, .. } => return finding(name, Verdict::Good, format!("read with {parent}")),
+        Access::PerParent { lists, page_size, .. } => below_nobody(lists, *page_size, source).await,
+        Access::Metadata { path } => described(path, source).await,
+        Access::Klasses { .. } => {
+            let of_all =
+                Access::Search { context: entity.resource_type.clone(), history: History::Archive, parent: None };
+            in_future(&of_all, source).await
+        }
+        Access::Search { .. } | Access::Lists { .. } | Access::Log { .. } => in_future(&entity.access, source).await,
     };
     match tried {
-        Ok(_) => finding(entity.name.as_str(), Verdict::Good, "readable"),
-        Err(crate::extract::WalkError::Api(ApiError::Forbidden(_))) => {
+        Ok(()) => finding(name, Verdict::Good, "readable"),
+        Err(WalkError::Api(ApiError::Forbidden(_))) => {
             let told = format!("the key lacks a role; it needs {}; make a new key with it", entity.needed_roles());
-            finding(entity.name.as_str(), Verdict::Failed(Exit::Partial), told)
+            finding(name, Verdict::Failed(Exit::Partial), told)
         }
-        Err(error) => finding(entity.name.as_str(), Verdict::Failed(Exit::Partial), error.to_string()),
+        Err(error) => finding(name, Verdict::Failed(Exit::Partial), error.to_string()),
+    }
+}
+
+/// The first page of a window in which nothing can be.
+async fn in_future(access: &Access, source: &Source) -> Result<(), WalkError> {
+    let now = source.time.now();
+    let place = if access.is_whole() { Place::List } else { Place::Live };
+    let window = Window::new(now + TimeDelta::days(1), now + TimeDelta::days(2)).ok_or(WalkError::Unresolved)?;
+    let mut walk = Walk::begin(access, &Step { place, window, progress: Progress::None })?;
+    match walk.next(&source.client).await {
+        // Some lists may not be there; then their records are read one by one.
+        Err(WalkError::Api(ApiError::NotFound(_))) if matches!(access, Access::Lists { otherwise: Some(_), .. }) => {
+            Ok(())
+        }
+        other => other.map(|_| ()),
+    }
+}
+
+/// The lists below a record that does not exist.
+async fn below_nobody(lists: &[ListSource], page_size: u32, source: &Source) -> Result<(), WalkError> {
+    const NOBODY: &str = "000000000000000000000000";
+    let now = source.time.now();
+    let window = Window::new(now, now + TimeDelta::days(1)).ok_or(WalkError::Unresolved)?;
+    for list in lists {
+        let mut walk = Walk::below(std::slice::from_ref(list), page_size, NOBODY, window)?;
+        match walk.next(&source.client).await {
+            Ok(_) | Err(WalkError::Api(ApiError::NotFound(_))) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn described(path: &str, source: &Source) -> Result<(), WalkError> {
+    let path = Path::expand(path, &[("resource", "customer")])?;
+    match source.client.page(&Request::ById(path)).await {
+        Ok(_) | Err(ApiError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -92,7 +92,7 @@ impl Preview {
 
     async fn of(shared: &Shared<'_>, job: &Job) -> Self {
         let progress = EntityProgress::new(job.entity.name.clone());
-        let load = Load { shared, job, progress: &progress };
+        let load = Load::new(shared, job, &progress);
         let mut preview = Self::new(job);
         if let Err(error) = preview.fill(&load).await {
             preview.error = Some(error.to_string());

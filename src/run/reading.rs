@@ -124,8 +124,8 @@ async fn metadata(
 ) -> Result<Option<Batch>, EntityError> {
     let Some(resource) = resources.pop_front() else { return Ok(None) };
     let described = asked.shared.discovery.description(&resource, asked.shared.catalog, asked.pages).await?;
-    let properties = match described {
-        Description::Known(properties) => properties,
+    let (properties, relationships) = match described {
+        Description::Known(properties, relationships) => (properties, relationships),
         Description::Absent => {
             skipped.count(Skip::NoMetadata);
             return Ok(Some(Batch { records: Vec::new(), reached: asked.step.window.from() }));
@@ -134,7 +134,7 @@ async fn metadata(
     };
     let record = |(name, property): (&String, &Value)| {
         let given = GivenValues::default().text(Given::Resource, &resource).text(Given::AttributeName, name);
-        let record = serde_json::json!({ "attributes": property });
+        let record = serde_json::json!({ "attributes": property, "relationships": *relationships });
         Bytes::from(with_given(record.to_string().as_bytes(), &given))
     };
     let records = properties.iter().map(record).collect();

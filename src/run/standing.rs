@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use super::error::RunError;
 use super::state::StateKeeper;
 use super::tables::{TableHome, cursor_id};
-use crate::catalog::EntityName;
+use crate::catalog::{Access, Catalog, EntityName};
+use crate::config::Pipeline;
 use crate::lake::{Lake, Table};
 
 /// How far one table is.
@@ -24,6 +25,31 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// All tables of these pipelines; of the klasses, those that exist.
+    ///
+    /// # Errors
+    /// The destination cannot be read.
+    pub async fn all(
+        pipelines: &[Pipeline],
+        catalog: &Catalog,
+        lake: &Lake,
+        state: &StateKeeper,
+    ) -> Result<Vec<Self>, RunError> {
+        let mut standings = Vec::new();
+        for pipeline in pipelines {
+            let entity = catalog.get(pipeline.entity.as_str());
+            if let Some(Access::Klasses { prefix, .. }) = entity.map(|entity| &entity.access) {
+                let tables = lake.tables().await?;
+                for table in tables.iter().filter(|table| table.as_str().starts_with(prefix.as_str())) {
+                    standings.push(Self::of(&EntityName::new(table.as_str()), lake, state).await?);
+                }
+            } else {
+                standings.push(Self::of(&pipeline.entity, lake, state).await?);
+            }
+        }
+        Ok(standings)
+    }
+
     /// What the table's log and the state file know together.
     ///
     /// # Errors

@@ -135,6 +135,10 @@ impl World {
                 let ord = self.store_mut(change.context).add(record, now);
                 self.adopt(change.context, parent, ord);
                 self.log(change.context, ord, Verb::Create, now);
+                if matches!(change.context, Context::Message | Context::Note) {
+                    // A conversation changes with every new message (API reference, section 11).
+                    self.touch(Context::Conversation, parent, now);
+                }
                 ord
             })
             .collect()
