@@ -80,8 +80,11 @@ pub(super) fn closing(report: &Report) -> String {
         requests.waited_seconds
     ));
     for entity in &report.entities {
-        for (problem, count) in &entity.problems {
-            text.push_str(&format!("\n{}: {} values kept in _extra: {problem}", entity.entity, thousands(*count)));
+        if let Some(told) = odd_values(entity) {
+            text.push_str(&told);
+        }
+        for (skip, count) in &entity.skipped.0 {
+            text.push_str(&format!("\n{}: left out: {} {skip}", entity.entity, thousands(*count)));
         }
         if let Some(error) = &entity.error {
             text.push_str(&format!("\n{} failed: {error}", entity.entity));
@@ -91,6 +94,20 @@ pub(super) fn closing(report: &Report) -> String {
         text.push_str(&format!("\nended early: {error}"));
     }
     text
+}
+
+/// The values that no column took: the most frequent kinds, since an organisation's own attributes may have many.
+fn odd_values(entity: &EntityReport) -> Option<String> {
+    const KINDS: usize = 3;
+    let mut kinds: Vec<_> = entity.problems.iter().collect();
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let total: u64 = kinds.iter().map(|(_, count)| **count).sum();
+    let told: Vec<_> =
+        kinds.iter().take(KINDS).map(|(kind, count)| format!("{} of {kind}", thousands(**count))).collect();
+    let more = kinds.len().saturating_sub(KINDS);
+    let more = if more == 0 { String::new() } else { format!("; {more} more kinds are in the JSON report") };
+    let told = format!("\n{}: {} values kept in _extra: {}{more}", entity.entity, thousands(total), told.join(", "));
+    (total > 0).then_some(told)
 }
 
 fn outcome(entity: &EntityReport) -> &'static str {

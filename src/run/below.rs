@@ -27,7 +27,7 @@ use super::tables::{Reached, TableHome, cursor_id};
 use crate::api::Pages;
 use crate::catalog::{Absent, Access, Given, ListSource, PARENT_COLUMN};
 use crate::extract::{Known, Walk};
-use crate::table::{GivenValues, Replaced, with_given};
+use crate::table::{GivenValues, Replaced};
 use crate::window::Window;
 
 /// Records below which is read before that is committed, at most: little is read again after an interruption.
@@ -175,9 +175,7 @@ impl Load<'_> {
         let mut texts = Vec::new();
         loop {
             match walk.next(pages).await {
-                Ok(Some(read)) => {
-                    texts.extend(batch(read).records.iter().map(|text| Bytes::from(with_given(text, &given))));
-                }
+                Ok(Some(read)) => texts.extend(batch(read, &given).records),
                 Ok(None) => return Ok(Found::Records(texts)),
                 // It was deleted since its row was read; its own entity will tell.
                 Err(error) if is_absent(&error) => return Ok(Found::Gone),

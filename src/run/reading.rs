@@ -79,7 +79,7 @@ impl Reading {
                 Self::Metadata(resources) => return metadata(resources, asked, skipped).await,
                 Self::ById(records) => return records.next(asked, skipped).await,
                 Self::Walk(walk) => match (walk.next(asked.pages).await, &asked.job.entity.access) {
-                    (Ok(read), _) => return Ok(read.map(batch)),
+                    (Ok(read), _) => return Ok(read.map(|read| batch(read, &GivenValues::default()))),
                     (Err(error), Access::Lists { otherwise: Some(by_id), .. }) if is_absent(&error) => {
                         *self = Self::ById(OneByOne::of(by_id, asked.shared).await?);
                     }
@@ -95,23 +95,22 @@ pub(super) const fn is_absent(error: &WalkError) -> bool {
     matches!(error, WalkError::Api(ApiError::NotFound(_)))
 }
 
-/// The texts of what was read, with what the way to each record tells of it.
-pub(super) fn batch(read: Read) -> Batch {
+/// The texts of what was read, with what is given to all and what the way to each record tells of it.
+pub(super) fn batch(read: Read, given: &GivenValues) -> Batch {
     let Read { records, asides, reached } = read;
     let mut asides = asides.into_iter();
-    let text = |json: Bytes| match asides.next() {
-        None => json,
-        Some(aside) => {
-            let included: Vec<&str> = aside.included.iter().filter_map(|part| str::from_utf8(part).ok()).collect();
-            let mut given = GivenValues::default();
+    let text = |json: Bytes| {
+        let mut given = given.clone();
+        if let Some(aside) = asides.next() {
             if !aside.implies.is_empty() {
                 given = given.implied(&aside.implies);
             }
+            let included: Vec<&str> = aside.included.iter().filter_map(|part| str::from_utf8(part).ok()).collect();
             if !included.is_empty() {
                 given = given.json(Given::Included, format!("[{}]", included.join(",")));
             }
-            Bytes::from(with_given(&json, &given))
         }
+        if given.is_empty() { json } else { Bytes::from(with_given(&json, &given)) }
     };
     Batch { records: records.into_iter().map(|record| record.json).map(text).collect(), reached }
 }
@@ -162,7 +161,7 @@ impl OneByOne {
         loop {
             if let Some(walk) = &mut self.open {
                 match walk.next(asked.pages).await {
-                    Ok(Some(read)) => return Ok(Some(batch(read))),
+                    Ok(Some(read)) => return Ok(Some(batch(read, &GivenValues::default()))),
                     Ok(None) => {}
                     Err(error) if is_absent(&error) => skipped.count(Skip::Gone),
                     Err(error) => return Err(error.into()),

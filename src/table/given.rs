@@ -65,6 +65,12 @@ impl GivenValues {
         }
     }
 
+    /// Whether nothing is given.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     fn with(mut self, key: &'static str, json: String) -> Self {
         self.members.insert(key, json);
         self

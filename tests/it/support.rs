@@ -18,6 +18,9 @@ use tempfile::TempDir;
 /// The key that the simulator accepts for everything.
 pub(crate) const TOKEN: &str = "sim-token";
 
+/// The pipelines of the entities that everything else refers to.
+const CORE: &str = "pipelines: {conversations: {}, customers: {}, messages: {}, notes: {}, users: {}}";
+
 /// A simulated organisation and a folder to load it into.
 pub(crate) struct Org {
     pub(crate) sim: SimHandle,
@@ -38,7 +41,8 @@ impl Org {
         org
     }
 
-    /// Writes `pipelines.yaml`, with more lines below `source:` and at the end.
+    /// Writes `pipelines.yaml`, with more lines below `source:` and at the end. Without pipelines among them, those of the
+    /// five core entities.
     pub(crate) fn configure(&self, source: &str, rest: &str) {
         self.configure_at("  url: ./lake", source, rest);
     }
@@ -46,9 +50,10 @@ impl Org {
     /// Writes `pipelines.yaml` for another destination, with more lines below `source:` and at the end.
     pub(crate) fn configure_at(&self, destination: &str, source: &str, rest: &str) {
         let base = self.sim.base_url();
+        let pipelines = if rest.contains("pipelines:") { "" } else { CORE };
         let text = format!(
             "source:\n  base_url: {base}\n  requests_per_minute: 9000000\n  rate_share: 1.0\n  \
-             search_requests_per_minute: 9000000\n{source}\ndestination:\n{destination}\n{rest}\n"
+             search_requests_per_minute: 9000000\n{source}\ndestination:\n{destination}\n{rest}\n{pipelines}\n"
         );
         std::fs::write(self.path("pipelines.yaml"), text).unwrap();
     }

@@ -137,11 +137,18 @@ impl World {
                 self.log(change.context, ord, Verb::Create, now);
                 if matches!(change.context, Context::Message | Context::Note) {
                     // A conversation changes with every new message (API reference, section 11).
-                    self.touch(Context::Conversation, parent, now);
+                    self.move_parent(parent, now);
                 }
                 ord
             })
             .collect()
+    }
+
+    fn move_parent(&mut self, conversation: u32, now: i64) {
+        let store = self.store_mut(Context::Conversation);
+        if let Some(record) = store.primary(conversation) {
+            store.put(conversation, Record { updated: now, rev: record.rev + 1, ..record }, now);
+        }
     }
 
     fn some_live(&self, context: Context, seed: u64) -> Option<u32> {
