@@ -75,16 +75,16 @@ struct Survey {
     touched: Vec<Touched>,
     /// Incoming rows that some file holds already.
     known: BTreeSet<u64>,
-    small: Option<DataFile>,
+    small: Option<Touched>,
     counts: MergeCounts,
     outcomes: Outcomes,
 }
 
 impl Survey {
     /// Takes note of a file that no row changes: the smallest one below the limit can take up new rows.
-    fn leave(&mut self, file: DataFile, limit: u64) {
-        if file.size < self.small.as_ref().map_or(limit, |small| small.size) {
-            self.small = Some(file);
+    fn leave(&mut self, untouched: Touched, limit: u64) {
+        if untouched.file.size < self.small.as_ref().map_or(limit, |small| small.file.size) {
+            self.small = Some(untouched);
         }
     }
 }
@@ -132,8 +132,10 @@ impl Upsert {
         if let Some(home) = touched.iter_mut().find(|touched| touched.file.size < self.small_file) {
             home.rows.append(&mut inserts);
             home.rows.sort_unstable();
-        } else if let Some(file) = small.filter(|_| !inserts.is_empty()) {
-            touched.push(Touched { file, rows: std::mem::take(&mut inserts) });
+        } else if let Some(mut small) = small.filter(|_| !inserts.is_empty()) {
+            small.rows.append(&mut inserts);
+            small.rows.sort_unstable();
+            touched.push(small);
         }
         let mut output = Output::new(table, add_columns.clone(), self.order());
         for Touched { file, rows } in &touched {
@@ -179,7 +181,7 @@ impl Upsert {
                 found.stored = matching::union(&found.stored, &others);
             }
             if found.stored.is_empty() {
-                survey.leave(file, self.small_file);
+                survey.leave(Touched { file, rows: Vec::new() }, self.small_file);
                 continue;
             }
             let compared = self.compare(table, &file, schema, incoming, &found, replaced).await?;
@@ -196,14 +198,15 @@ impl Upsert {
                     _ => {}
                 }
             }
-            if !is_touched {
+            // What is surplus is told by what is not: so the unchanged rows of the parents must be merged, too.
+            let is_merged = |(_, change): &(&u64, &RowChange)| replaced.is_some() || change.is_real();
+            let rows = found.incoming.iter().zip(&compared.changes).filter(is_merged).map(|(row, _)| *row);
+            let file = Touched { file, rows: rows.collect() };
+            if is_touched {
+                survey.touched.push(file);
+            } else {
                 survey.leave(file, self.small_file);
-                continue;
             }
-            // What else a parent has is told by what it has: then the unchanged rows must pass by, too.
-            let is_real = |(_, change): &(&u64, &RowChange)| replaced.is_some() || change.is_real();
-            let rows = found.incoming.iter().zip(&compared.changes).filter(is_real).map(|(row, _)| *row);
-            survey.touched.push(Touched { file, rows: rows.collect() });
         }
         survey.outcomes.stale.sort_unstable();
         Ok(survey)

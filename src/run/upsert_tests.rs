@@ -1,6 +1,6 @@
 //! Upserts and replacements of random rows in random batches, against a map that says what must come out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
@@ -83,19 +83,22 @@ struct Fixture {
 }
 
 impl Fixture {
-    async fn new() -> Self {
+    async fn new(name: &str) -> Self {
         let catalog = Catalog::embedded().unwrap();
-        let schema = TableSchema::new(catalog.get("notes").unwrap());
+        let schema = TableSchema::new(catalog.get(name).unwrap());
         let root = Url::parse("s3://bucket/lake/").unwrap();
         let (clock, entropy) = (Arc::new(SystemClock::new()), Arc::new(Entropy::seeded(1)));
         let lake = Lake::with_store(Arc::new(InMemory::new()), root, clock, entropy).unwrap();
-        let name = TableName::new("notes").unwrap();
+        let name = TableName::new(name).unwrap();
         let table = lake.create_table(&name, schema.arrow().clone()).await.unwrap();
         Self { schema, table }
     }
 
     fn incoming(&self, batch: &[Copy]) -> RecordBatch {
-        let texts: Vec<_> = batch.iter().map(Copy::json).collect();
+        self.converted(&batch.iter().map(Copy::json).collect::<Vec<_>>())
+    }
+
+    fn converted(&self, texts: &[String]) -> RecordBatch {
         let raw: Vec<_> = texts.iter().map(String::as_bytes).collect();
         let converter = Converter::new(&self.schema, UnknownAttributes::Extra);
         let read_at = chrono::DateTime::from_timestamp_millis(1_700_000_000_000).unwrap();
@@ -153,7 +156,7 @@ proptest! {
         batches in vec(copies(), 1..6), policy in policies(), small_file in prop_oneof![Just(0), Just(u64::MAX)],
     ) {
         on_runtime(async {
-            let mut fixture = Fixture::new().await;
+            let mut fixture = Fixture::new("notes").await;
             let upsert = Upsert { small_file, ..Upsert::new(&fixture.schema, policy) };
             let mut model = Model::new();
             for batch in &batches {
@@ -176,7 +179,7 @@ proptest! {
     #[test]
     fn a_replacement_leaves_the_new_snapshot_and_nothing_else(snapshots in vec(copies(), 1..5)) {
         on_runtime(async {
-            let mut fixture = Fixture::new().await;
+            let mut fixture = Fixture::new("notes").await;
             let replace = Replace::new(&fixture.schema);
             for snapshot in &snapshots {
                 let before = fixture.rows().await;
@@ -193,4 +196,77 @@ proptest! {
             }
         });
     }
+}
+
+/// A forward of a conversation: its conversation, its number there, and its text.
+type Forward = (u8, u8, u8);
+
+/// What the lists of some conversations hold.
+fn forwards() -> impl Strategy<Value = (BTreeSet<u8>, Vec<Forward>)> {
+    // Few texts, so that much stays as it is: new rows beside unchanged ones are a case of their own.
+    let forward = (0u8..3, 0u8..5, 0u8..1);
+    (proptest::collection::btree_set(0u8..3, 0..3), vec(forward, 0..12))
+}
+
+/// The id comes first in the order of rows, and says nothing of the conversation.
+fn forward_id((conversation, number, _): Forward) -> String {
+    format!("{number}-{conversation:02}")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn all_rows_of_the_parents_that_were_read_are_replaced_together(
+        rounds in vec(forwards(), 1..6), surplus in prop_oneof![Just(Deletes::Soft), Just(Deletes::Hard)],
+        small_file in prop_oneof![Just(0), Just(u64::MAX)],
+    ) {
+        on_runtime(async {
+            let mut fixture = Fixture::new("conversation_forwards").await;
+            let upsert = Upsert { small_file, ..Upsert::new(&fixture.schema, MergePolicy::Update(surplus)) };
+            let mut model: BTreeMap<String, (String, String, bool)> = BTreeMap::new();
+            for (read, found) in &rounds {
+                let found: BTreeMap<String, Forward> = found.iter().filter(|one| read.contains(&one.0)).map(|one| (forward_id(*one), *one)).collect();
+                let parents: BTreeSet<String> = read.iter().map(|one| format!("c{one:02}")).collect();
+                let texts: Vec<_> = found.iter().map(|(id, (conversation, _, text))| format!(
+                    r#"{{"type":"forward","id":"{id}","attributes":{{"body":"text {text}"}},"_given":{{"parent_id":"c{conversation:02}"}}}}"#
+                )).collect();
+                let before = model.clone();
+                let gone: Vec<_> = model.iter().filter(|(id, row)| parents.contains(&row.0) && !found.contains_key(*id)).map(|(id, _)| id.clone()).collect();
+                for id in gone {
+                    match surplus {
+                        Deletes::Hard => drop(model.remove(&id)),
+                        Deletes::Soft => model.get_mut(&id).unwrap().2 = true,
+                    }
+                }
+                for (id, (conversation, _, text)) in &found {
+                    model.insert(id.clone(), (format!("c{conversation:02}"), format!("text {text}"), false));
+                }
+                let at = chrono::DateTime::from_timestamp_millis(1_700_000_000_000).unwrap();
+                let replaced = Replaced { column: "_parent_id".to_owned(), parents: Arc::new(parents), surplus, at };
+                let incoming = fixture.converted(&texts);
+                let prepared = upsert.prepare(&fixture.table, &incoming, Some(&replaced)).await.unwrap();
+                let changed = fixture.commit(prepared).await;
+                assert_eq!(forward_rows(&fixture.table).await, model);
+                assert_eq!(changed, before != model, "a commit without a change, or a change without a commit");
+            }
+        });
+    }
+}
+
+async fn forward_rows(table: &Table) -> BTreeMap<String, (String, String, bool)> {
+    let mut rows = BTreeMap::new();
+    for file in table.files("id").await.unwrap() {
+        let mut batches = table.read(&file, Read::default()).await.unwrap();
+        while let Some(batch) = batches.try_next().await.unwrap() {
+            let text = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>().clone();
+            let (ids, parents, bodies) = (text("id"), text("_parent_id"), text("body"));
+            let deleted = batch.column_by_name("_deleted").unwrap().as_boolean();
+            for row in 0..batch.num_rows() {
+                let values = (parents.value(row).to_owned(), bodies.value(row).to_owned(), deleted.value(row));
+                assert!(rows.insert(ids.value(row).to_owned(), values).is_none(), "a row stands twice");
+            }
+        }
+    }
+    rows
 }

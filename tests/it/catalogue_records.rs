@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 /// One record, with the facts that stand outside of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
-    resource: Value,
-    given: BTreeMap<&'static str, Value>,
+    pub(crate) resource: Value,
+    pub(crate) given: BTreeMap<&'static str, Value>,
 }
 
 impl Record {

@@ -14,6 +14,8 @@ mod catalogue;
 mod catalogue_pages;
 mod catalogue_records;
 mod dependencies;
+mod everything;
+mod expected;
 mod first_run;
 mod killed;
 mod local_lake;

@@ -48,7 +48,7 @@ fn given(lines: &[u8]) -> BTreeMap<String, Value> {
 
 /// What conversion unifies on purpose becomes equal: links and types of known relationships, the text form of instants
 /// and numbers, and the difference between null, `{}` and nothing.
-fn canonical(mut record: Value) -> Value {
+pub(crate) fn canonical(mut record: Value) -> Value {
     record.as_object_mut().unwrap().retain(|key, _| key == "id" || key == "attributes" || key == "relationships");
     if let Some(Value::Object(relationships)) = record.get_mut("relationships") {
         for relationship in relationships.values_mut() {
@@ -60,7 +60,7 @@ fn canonical(mut record: Value) -> Value {
     unified(record)
 }
 
-fn unified(value: Value) -> Value {
+pub(crate) fn unified(value: Value) -> Value {
     match value {
         Value::String(text) => match DateTime::parse_from_rfc3339(&text) {
             Ok(instant) => Value::from(instant.timestamp_micros()),

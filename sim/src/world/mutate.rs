@@ -135,19 +135,19 @@ impl World {
                 let ord = self.store_mut(change.context).add(record, now);
                 self.adopt(change.context, parent, ord);
                 self.log(change.context, ord, Verb::Create, now);
-                if matches!(change.context, Context::Message | Context::Note) {
-                    // A conversation changes with every new message (API reference, section 11).
-                    self.move_parent(parent, now);
+                if let Some(parents) = parents {
+                    // A record changes with what is added to it (API reference, section 11).
+                    self.move_parent(parents, parent, now);
                 }
                 ord
             })
             .collect()
     }
 
-    fn move_parent(&mut self, conversation: u32, now: i64) {
-        let store = self.store_mut(Context::Conversation);
-        if let Some(record) = store.primary(conversation) {
-            store.put(conversation, Record { updated: now, rev: record.rev + 1, ..record }, now);
+    fn move_parent(&mut self, context: Context, parent: u32, now: i64) {
+        let store = self.store_mut(context);
+        if let Some(record) = store.primary(parent) {
+            store.put(parent, Record { updated: now, rev: record.rev + 1, ..record }, now);
         }
     }
 
