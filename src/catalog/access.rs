@@ -51,8 +51,11 @@ pub enum Access {
     },
     /// By lists below each record of another entity, for the records that changed.
     PerParent {
-        /// The other entity; its table tells which records changed.
+        /// The other entity.
         parent: EntityName,
+        /// Whose table tells which records changed, where it is not that of the parent.
+        #[serde(default)]
+        told_by: Option<ToldBy>,
         /// The lists; `{id}` in a path stands for the parent's id.
         lists: Vec<ListSource>,
         /// Largest page that the lists give.
@@ -113,6 +116,15 @@ impl Access {
         }
     }
 
+    /// The entity that must be loaded for this one to be: whose records hold these, or whose table tells where to read.
+    #[must_use]
+    pub const fn needed(&self) -> Option<&EntityName> {
+        match self {
+            Self::PerParent { told_by: Some(told_by), .. } => Some(&told_by.entity),
+            _ => self.parent(),
+        }
+    }
+
     /// Whether every read is whole, so that there is no window to cut.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
@@ -169,6 +181,16 @@ pub struct ById {
     /// The entity whose table names the ids.
     pub entity: EntityName,
     /// The column that holds them.
+    pub column: String,
+}
+
+/// An entity whose changes tell that there is something new below the records of another one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToldBy {
+    /// The entity.
+    pub entity: EntityName,
+    /// Its column with the id of the other record.
     pub column: String,
 }
 

@@ -97,6 +97,11 @@ pub(super) fn related(entities: &BTreeMap<EntityName, Entity>) -> Result<(), Cat
         {
             return refuse(format!("access: {} has no text column {}", by_id.entity, by_id.column));
         }
+        if let Access::PerParent { told_by: Some(told_by), .. } = &entity.access
+            && !holds_ids(entities.get(&told_by.entity), &told_by.column)
+        {
+            return refuse(format!("access: {} has no text column {}", told_by.entity, told_by.column));
+        }
         let Some(name) = entity.access.parent() else { continue };
         let Some(parent) = entities.get(name) else {
             return refuse(format!("access: the parent {name} is unknown"));

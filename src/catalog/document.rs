@@ -119,12 +119,20 @@ fn read(entity: &Entity) -> String {
         Access::Log { path, .. } => {
             format!("By the log `GET {path}`, newest first, in windows of `created_at`.")
         }
-        Access::PerParent { parent, lists, absent, .. } => {
+        Access::PerParent { parent, told_by, lists, absent, .. } => {
             let gone = match absent {
                 Absent::Kept => "A record that is no longer listed stays.",
                 Absent::Deleted => "A record that is no longer listed counts as deleted.",
             };
-            format!("By {}, for each record of {} that changed. {gone}", places(lists), link(parent))
+            match told_by {
+                None => format!("By {}, for each record of {} that changed. {gone}", places(lists), link(parent)),
+                Some(told_by) => format!(
+                    "By {}, for each record of {} that a record of {} which changed belongs to. {gone}",
+                    places(lists),
+                    link(parent),
+                    link(&told_by.entity)
+                ),
+            }
         }
         Access::Elements { parent, of, .. } => {
             let place = match of {
@@ -175,7 +183,8 @@ fn cost(access: &Access) -> String {
         Access::Log { page_size, .. } => {
             format!("one when nothing happened, otherwise one for each {page_size} entries.")
         }
-        Access::PerParent { parent, lists, page_size, .. } => {
+        Access::PerParent { parent, told_by, lists, page_size, .. } => {
+            let parent = told_by.as_ref().map_or(parent, |told_by| &told_by.entity);
             let number = if lists.len() == 1 { "one".to_owned() } else { lists.len().to_string() };
             format!(
                 "none when no record of {parent} changed; {number} for each that did, and from the beginning for each \

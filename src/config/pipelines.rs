@@ -178,7 +178,7 @@ impl One<'_, '_, '_, '_> {
 
     /// Refuses an entity whose rows are reached by another one that is not loaded.
     fn has_its_parent(&self, modes: &Modes<'_>) {
-        let Some(parent) = self.entity.access.parent() else { return };
+        let Some(parent) = self.entity.access.needed() else { return };
         if modes.contains_key(parent.as_str()) {
             return;
         }

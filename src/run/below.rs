@@ -5,7 +5,7 @@
 //! nothing is forgotten when a run ends early, and a table that begins to exist begins with every
 //! record there is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,7 +25,7 @@ use super::report::{Skip, Skipped};
 use super::start::Start;
 use super::tables::{Reached, TableHome, cursor_id};
 use crate::api::Pages;
-use crate::catalog::{Absent, Access, Given, ListSource, PARENT_COLUMN};
+use crate::catalog::{Absent, Access, EntityName, Given, ListSource, PARENT_COLUMN, ToldBy};
 use crate::extract::{Known, Walk};
 use crate::table::{GivenValues, Replaced};
 use crate::window::Window;
@@ -35,10 +35,18 @@ const MOST_PARENTS: usize = 5_000;
 
 /// What an entity below another one is read by.
 struct Below<'a> {
-    parent: &'a str,
+    teller: Teller<'a>,
     lists: &'a [ListSource],
     page_size: u32,
     absent: Absent,
+}
+
+/// A table whose changes tell below which records to read.
+#[derive(Clone, Copy)]
+struct Teller<'a> {
+    entity: &'a str,
+    /// The column with the ids of those records.
+    column: &'a str,
 }
 
 /// What was collected since the last commit.
@@ -52,10 +60,10 @@ struct Collected {
 impl Load<'_> {
     /// Reads and commits what is below the records that changed; failing is part of the report.
     pub(super) async fn run_below(&self) -> Result<Loaded, EntityError> {
-        let Access::PerParent { parent, lists, page_size, absent } = &self.job.entity.access else {
+        let Access::PerParent { lists, page_size, absent, .. } = &self.job.entity.access else {
             return Err(EntityError::Broken(self.job.entity.name.clone()));
         };
-        let below = Below { parent: parent.as_str(), lists, page_size: *page_size, absent: *absent };
+        let below = Below { teller: self.teller(), lists, page_size: *page_size, absent: *absent };
         let name = self.job.entity.name.as_str();
         let home = TableHome::find(self.shared.lake, name).await?;
         if home.table().is_none() {
@@ -72,14 +80,24 @@ impl Load<'_> {
         Ok(self.loaded(&family, None, &skipped, result))
     }
 
+    /// Whose changes tell below which records to read.
+    fn teller(&self) -> Teller<'_> {
+        match &self.job.entity.access {
+            Access::PerParent { told_by: Some(ToldBy { entity, column }), .. } => {
+                Teller { entity: entity.as_str(), column }
+            }
+            access => Teller { entity: access.parent().map_or("", EntityName::as_str), column: "id" },
+        }
+    }
+
     /// How many records changed since they were last read below.
     pub(super) async fn changed_parents(&self) -> Result<u64, EntityError> {
-        let Some(parent) = self.job.entity.access.parent() else { return Ok(0) };
+        let teller = self.teller();
         let home = TableHome::find(self.shared.lake, self.job.entity.name.as_str()).await?;
         let since = self.since(&home).await?;
-        let parents = TableHome::find(self.shared.lake, parent.as_str()).await?;
-        match parents.table() {
-            Some(parents) => Changed::in_table(parents).await?.count(since).await,
+        let tellers = TableHome::find(self.shared.lake, teller.entity).await?;
+        match tellers.table() {
+            Some(tellers) => Changed::in_table(tellers, teller.column).await?.count(since).await,
             None => Ok(0),
         }
     }
@@ -104,19 +122,26 @@ impl Load<'_> {
         loader: &mut Loader,
         skipped: &mut Skipped,
     ) -> Result<(), EntityError> {
-        let home = TableHome::find(self.shared.lake, below.parent).await?;
-        let Some(parents) = home.table() else {
-            let (entity, parent) = (self.job.entity.name.clone(), below.parent.to_owned());
+        let home = TableHome::find(self.shared.lake, below.teller.entity).await?;
+        let Some(table) = home.table() else {
+            let (entity, parent) = (self.job.entity.name.clone(), below.teller.entity.to_owned());
             return Err(EntityError::NoParents { entity, parent });
         };
-        let changed = Changed::in_table(parents).await?;
+        let changed = Changed::in_table(table, below.teller.column).await?;
         self.progress.reading_until(changed.newest());
         let mut collected = Collected::default();
         loop {
             let records = changed.next(since).await?;
             let Some(last) = records.last() else { break };
             since = Since::After(last.at);
-            if let Err(error) = self.read_records(below, &records, loader, &mut collected, skipped).await {
+            // What is read now shows every change up to now: once is enough.
+            let mut seen = HashSet::new();
+            let once: Vec<_> = records.iter().filter(|record| seen.insert(record.id.as_str())).cloned().collect();
+            let read = self.read_records(below, &once, loader, &mut collected, skipped).await;
+            if read.is_ok() {
+                collected.reached = Some(last.at);
+            }
+            if let Err(error) = read {
                 // What was read before is not read again.
                 self.commit_below(below, loader, &mut collected).await?;
                 return Err(error);

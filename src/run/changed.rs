@@ -1,4 +1,4 @@
-//! The records of a table that changed, in the order in which they did.
+//! What changed in a table, in the order in which it did.
 //!
 //! The rule: memory is bounded, so the changes are given in parts, each the earliest of what is left;
 //! records that changed at one instant are never parted.
@@ -17,7 +17,7 @@ use crate::lake::{Read, Table};
 /// Records of one part, about.
 const PART: usize = 20_000;
 
-/// A record that changed.
+/// A change, and the record that it tells of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Record {
     /// When its row changed.
@@ -38,14 +38,16 @@ pub(super) enum Since {
 #[derive(Debug)]
 pub(super) struct Changed<'a> {
     table: &'a Table,
+    column: &'a str,
     newest: Option<DateTime<Utc>>,
     part: usize,
 }
 
 impl<'a> Changed<'a> {
-    pub(super) async fn in_table(table: &'a Table) -> Result<Self, EntityError> {
+    /// Changes of rows of `table`, told by the ids in `column`.
+    pub(super) async fn in_table(table: &'a Table, column: &'a str) -> Result<Self, EntityError> {
         let newest = table.newest(SystemColumn::ExtractedAt.name()).await?;
-        Ok(Self { table, newest, part: PART })
+        Ok(Self { table, column, newest, part: PART })
     }
 
     /// The last change.
@@ -72,7 +74,7 @@ impl<'a> Changed<'a> {
             Since::Ever => DateTime::<Utc>::MIN_UTC,
             Since::After(instant) => instant,
         };
-        let (id, at) = ("id", SystemColumn::ExtractedAt.name());
+        let (id, at) = (self.column, SystemColumn::ExtractedAt.name());
         for file in self.table.files_after(at, after).await? {
             let columns = Some(vec![id.to_owned(), at.to_owned()]);
             let mut batches = self.table.read(&file, Read { columns, ..Read::default() }).await?;
