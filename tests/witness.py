@@ -4,7 +4,8 @@ Usage: witness.py LAKE TABLE...
 
 LAKE is an absolute folder or s3://bucket/prefix; of S3, AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY
 are read from the environment. Prints {reader: {table: {...}}} with, for each table, the number of rows (`rows`), of rows
-not deleted (`live`), [id, rev or null, updated_at in milliseconds, _deleted] of each row (`records`), the columns with
+not deleted (`live`), [id, rev or null, updated_at in milliseconds, _deleted] of each row (`records`; the first column
+where there is no id, null where there is no updated_at), the columns with
 their types in DuckDB's words (`columns`), and the number of rows that differ in any column from what the first reader
 saw (`differences`).
 """
@@ -66,7 +67,9 @@ def seen(connection: duckdb.DuckDBPyConnection, relation: str, first: str, live:
     """What a reader's relation holds."""
     columns = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {relation}").fetchall()}
     rev = "rev" if "rev" in columns else "NULL"
-    query = f"SELECT id, {rev}, epoch_ms(updated_at), _deleted FROM {relation} ORDER BY id"
+    updated_at = "epoch_ms(updated_at)" if "updated_at" in columns else "NULL"
+    key = "id" if "id" in columns else next(iter(columns))
+    query = f"SELECT {key}, {rev}, {updated_at}, _deleted FROM {relation} ORDER BY ALL"
     records = connection.execute(query).fetchall()
     both = ((relation, first), (first, relation)) if relation != first else ()
     one = "SELECT count(*) FROM"

@@ -255,8 +255,13 @@ impl Run<'_> {
 
     async fn load_klasses(&self, load: &Load<'_>, klasses: &[(Klass, Job)]) -> Done {
         let mut done = Done::default();
-        for (klass, job) in klasses {
-            let mut own = Done::of(job, Load::new(load.shared, job, load.progress).run().await);
+        for (at, (klass, job)) in klasses.iter().enumerate() {
+            let mut own = Load::new(load.shared, job, load.progress);
+            if at == 0 {
+                // Asking which klasses there are is a part of its cost.
+                own.before = load.before;
+            }
+            let mut own = Done::of(job, own.run().await);
             // Whether a klass that is not in use any more can still be searched was not seen.
             if !klass.is_enabled() && own.is_refused {
                 own.failed = None;

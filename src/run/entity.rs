@@ -122,7 +122,9 @@ impl Load<'_> {
             let (mut elements, mut together) = (Vec::new(), known);
             for job in &job.elements {
                 let (family, behind) = self.open(job, pages).await?;
-                let sure = behind.cursor.is_some() && behind.cursor >= known.cursor;
+                let is_behind = behind.cursor.is_none() || behind.cursor < known.cursor;
+                // Everything again means the elements, too.
+                let sure = !is_behind && self.shared.goal != Goal::FullRefresh;
                 let agreement = if sure { Agreement::Sure } else { Agreement::Open };
                 together = together.together(behind);
                 elements.extend(Elements::new(family, record_key, agreement));

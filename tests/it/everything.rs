@@ -18,6 +18,7 @@ use crate::parts::source;
 use crate::support::{Org, entity, size};
 use crate::tables::open;
 use crate::values::{canonical, unified};
+use crate::witness::seen;
 
 const MINUTE: i64 = 60_000;
 
@@ -189,6 +190,29 @@ async fn organisation() -> Org {
     org.configure("", &shipped[shipped.find("\npipelines:\n").unwrap()..]);
     org.sim.clock().advance(10 * MINUTE);
     org
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_reader_sees_every_table() {
+    let org = organisation().await;
+    org.load().await;
+    change(&org.sim, 1);
+    org.sim.clock().advance(10 * MINUTE);
+    org.load().await;
+    let tables = open(&org.lake()).tables().await.unwrap();
+    let tables: Vec<&str> = tables.iter().map(TableName::as_str).collect();
+    assert!(tables.len() > 50, "{tables:?}");
+    let all = seen(&org.lake().display().to_string(), None, &tables);
+    let readers: Vec<_> = all.as_object().unwrap().keys().collect();
+    assert_eq!(readers, ["delta_scan", "deltalake", "polars", "views"]);
+    for table in tables {
+        for reader in &readers {
+            let (seen, first) = (&all[*reader][table], &all["delta_scan"][table]);
+            assert_eq!(seen["differences"], 0, "{reader}, {table}");
+            assert_eq!((&seen["rows"], &seen["live"]), (&first["rows"], &first["live"]), "{reader}, {table}");
+            assert_eq!(seen["columns"], first["columns"], "{reader}, {table}");
+        }
+    }
 }
 
 /// `KUSTLAKE_TEST_ROUNDS` sets how many rounds of changes there are.

@@ -5,11 +5,15 @@ use std::collections::BTreeSet;
 
 use chrono::DateTime;
 use kustlake_sim::{ClockSpec, Context, Switches, WorldSpec};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::parts::{installed, source, succeed};
+use crate::parts::{installed, python, source, succeed};
 use crate::support::Org;
 use crate::witness::seen;
+
+/// What the client reads, which are also the names of our entities.
+const STREAMS: [&str; 9] =
+    ["conversations", "customers", "kobjects", "messages", "notes", "shortcuts", "tags", "teams", "users"];
 
 const YEAR: i64 = 365 * 24 * 60 * 60 * 1000;
 
@@ -38,6 +42,7 @@ async fn tap_kustomer_finds_the_records_that_the_tables_hold() {
     let messages = std::fs::read_to_string(&file).unwrap();
 
     org.sim.clock().advance(10 * 60 * 1000);
+    org.configure("", &format!("pipelines: {{{}}}", STREAMS.map(|stream| format!("{stream}: {{}}")).join(", ")));
     org.report(&["run"]).await;
     let names = [
         (Context::Conversation, "conversations"),
@@ -52,5 +57,15 @@ async fn tap_kustomer_finds_the_records_that_the_tables_hold() {
         let found = given(&messages, stream);
         assert_eq!(found, live.into_iter().map(|row| (row.id, millis(&row.updated_at))).collect(), "{stream}");
         assert_eq!(tables["delta_scan"][stream]["live"], found.len(), "{stream}");
+    }
+    let mut compare = python();
+    compare.arg(source("tests/agrees.py")).arg(org.lake()).arg(&file).env_clear();
+    let compared: Value = serde_json::from_str(&succeed(&mut compare).stdout).unwrap();
+    for stream in STREAMS {
+        let seen = &compared[stream];
+        assert_eq!(seen["missing"], json!([]), "{stream}");
+        assert_eq!(seen["different"], json!([]), "{stream}");
+        let (records, fields) = (seen["records"].as_u64().unwrap(), seen["fields"].as_u64().unwrap());
+        assert!(records > 0 && fields >= records * 3, "{stream}: {fields} fields of {records} records");
     }
 }
