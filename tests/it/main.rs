@@ -13,6 +13,7 @@ mod bucket;
 mod catalogue;
 mod catalogue_pages;
 mod catalogue_records;
+mod costs;
 mod dependencies;
 mod everything;
 mod expected;

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::Stdio;
 
+use kustlake::catalog::Catalog;
+use kustlake::config::Config;
 use kustlake_sim::{Switches, WorldSpec};
 
 use crate::parts::{shell, source};
@@ -11,10 +13,15 @@ use crate::support::{Ended, Org, TOKEN};
 /// What other tests run for real, and the command that runs the tests.
 const ELSEWHERE: [&str; 2] = ["cargo run --release -- demo", "tests/run"];
 
-/// The lines of all code blocks marked `sh`, but for comments.
+/// The code blocks in that language.
+fn blocks<'a>(text: &'a str, language: &str) -> impl Iterator<Item = &'a str> {
+    let blocks = text.split("\n```").skip(1).step_by(2);
+    blocks.filter_map(move |block| block.strip_prefix(language)?.strip_prefix('\n'))
+}
+
+/// The lines of all commands, but for comments.
 fn commands(text: &str) -> Vec<String> {
-    let blocks = text.split("\n```").skip(1).step_by(2).filter_map(|block| block.strip_prefix("sh\n"));
-    let lines = blocks.flat_map(str::lines).map(str::trim);
+    let lines = blocks(text, "sh").flat_map(str::lines).map(str::trim);
     lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
 }
 
@@ -46,6 +53,19 @@ async fn every_command_works_as_written() {
     let ended = ended.await.unwrap();
     assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
     assert!(!ended.stdout.contains(TOKEN) && !ended.stderr.contains(TOKEN));
+}
+
+#[test]
+fn examples_of_the_configuration_are_accepted() {
+    let text = std::fs::read_to_string(source("README.md")).unwrap();
+    let environment = [("KUSTOMER_API_KEY", "key"), ("KUSTLAKE_HASH_KEY", "0123456789abcdef")];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let examples: Vec<_> = blocks(&text, "yaml").collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        let file = format!("source: {{org: acme}}\ndestination: {{url: ./lake}}\n{example}");
+        Config::parse("README.md", &file, &environment, &Catalog::embedded().unwrap()).unwrap();
+    }
 }
 
 #[test]
