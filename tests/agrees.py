@@ -25,8 +25,8 @@ def rows(lake: pathlib.Path, stream: str) -> dict[str, dict]:
 
 
 def plain(value: object) -> object:
-    """Values that mean the same become equal: instants, numbers, and texts of numbers."""
-    if isinstance(value, bool) or value is None:
+    """Values that mean the same become equal: instants, numbers, and texts of numbers and flags."""
+    if value is None:
         return value
     if isinstance(value, datetime.datetime):
         return value.astimezone(datetime.timezone.utc).isoformat(timespec="milliseconds")
@@ -78,7 +78,9 @@ def main() -> None:
             told = ((name, value) for name, value in fields(record) if name in row and value not in (None, [], ""))
             for name, value in told:
                 seen["fields"] += 1
-                if plain(row[name]) != plain(value):
+                # It takes an absent flag for a false one.
+                is_absent = row[name] is None and value is False
+                if plain(row[name]) != plain(value) and not is_absent:
                     seen["different"].append([record["id"], name, str(row[name]), str(value)])
         answer[stream] = seen
     json.dump(answer, sys.stdout)
