@@ -34,19 +34,6 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// What becomes of `column`, which may be a custom one that the catalogue does not know; `None` keeps it.
-    ///
-    /// A custom column that is to be hashed, but is no text, is excluded.
-    #[must_use]
-    pub fn treatment(&self, column: &Column) -> Option<Treatment> {
-        let asked = match self.treated.get(&column.name) {
-            Some(treatment) => Some(*treatment),
-            None if is_custom(column) && !self.kept.contains(&column.name) => self.by_mark(column.sensitivity),
-            None => None,
-        };
-        asked.map(|treatment| if can_be_hashed(column) { treatment } else { Treatment::Exclude })
-    }
-
     fn by_mark(&self, sensitivity: Sensitivity) -> Option<Treatment> {
         match sensitivity {
             Sensitivity::None => None,
@@ -54,10 +41,6 @@ impl Columns {
             Sensitivity::Content => self.content,
         }
     }
-}
-
-fn is_custom(column: &Column) -> bool {
-    matches!(&column.source, Source::Attribute(path) if path.0.first().is_some_and(|first| first == "custom"))
 }
 
 /// `_extra` holds values of many kinds, of which a single hash would tell nothing.
@@ -210,7 +193,3 @@ fn indispensable(entity: &Entity, needed: &BTreeSet<&str>, column: &Column) -> O
         Source::Id | Source::Relationship { .. } | Source::Given(_) => None,
     }
 }
-
-#[cfg(test)]
-#[path = "columns_tests.rs"]
-mod tests;

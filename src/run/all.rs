@@ -10,13 +10,14 @@ use futures::StreamExt;
 
 use super::budget;
 use super::discovery::{Discovery, Klass};
-use super::entity::{Goal, Load, Loaded, Shared};
-use super::error::{EntityError, RunError};
+use super::done::{Done, Failed, Reports};
+use super::entity::{Goal, Load, Shared};
+use super::error::RunError;
 use super::exit::Exit;
 use super::job::{Job, Jobs};
 use super::klasses;
 use super::progress::{Counted, EntityProgress, Phase};
-use super::report::{EntityReport, Outcome, Report, Requests, Rows, Skip, Skipped};
+use super::report::{Outcome, Report, Requests, Skip, Skipped};
 use super::session::{self, Source, World};
 use crate::api::Usage;
 use crate::catalog::{Access, Catalog};
@@ -282,104 +283,11 @@ impl Run<'_> {
     }
 }
 
-/// What became of a line of the configuration.
-#[derive(Default)]
-struct Done {
-    reports: Vec<(usize, EntityReport)>,
-    failed: Option<Failed>,
-    /// Whether the source does not know what was asked for.
-    is_refused: bool,
-}
-
-impl Done {
-    fn of(job: &Job, loaded: Result<Loaded, EntityError>) -> Self {
-        let (reports, error) = match loaded {
-            Ok(Loaded { reports, error }) => (reports, error),
-            Err(error) => {
-                let told = error.to_string();
-                let failed = |job: &Job| EntityReport {
-                    outcome: Outcome::Failed,
-                    error: Some(told.clone()),
-                    ..not_loaded(&job.pipeline)
-                };
-                (job.all().into_iter().map(|job| (job.line, failed(job))).collect(), Some(error))
-            }
-        };
-        let is_refused = error.as_ref().is_some_and(EntityError::is_refused);
-        let failed = error.map(|error| {
-            tracing::error!(entity = %job.entity.name, %error, "failed");
-            error.ends_run().map_or_else(|| Failed::Entity(error.exit()), |exit| Failed::Run(exit, error.to_string()))
-        });
-        Self { reports, failed, is_refused }
-    }
-
-    fn absorb(&mut self, other: Self) {
-        self.reports.extend(other.reports);
-        self.failed = match (self.failed.take(), other.failed) {
-            (failed, None) | (None, failed) => failed,
-            (_, Some(Failed::Run(exit, told))) => Some(Failed::Run(exit, told)),
-            (Some(_), Some(Failed::Entity(_))) => Some(Failed::Entity(Exit::Partial)),
-        };
-    }
-}
-
-/// The reports of all tables, by the line of the configuration that each belongs to.
-struct Reports(Mutex<Vec<Vec<EntityReport>>>);
-
-impl Reports {
-    fn new(pipelines: &[Pipeline]) -> Self {
-        Self(Mutex::new(pipelines.iter().map(|pipeline| vec![not_loaded(pipeline)]).collect()))
-    }
-
-    fn take(&self, reports: Vec<(usize, EntityReport)>) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut begun = std::collections::BTreeSet::new();
-        for (line, report) in reports {
-            if let Some(slot) = lines.get_mut(line) {
-                if begun.insert(line) {
-                    slot.clear();
-                }
-                slot.push(report);
-            }
-        }
-    }
-
-    fn into_list(self) -> Vec<EntityReport> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
-    }
-}
-
-/// What an entity's failure means for the run.
-enum Failed {
-    /// The others go on.
-    Entity(Exit),
-    /// No entity can do without what failed.
-    Run(Exit, String),
-}
-
 async fn asked_to_stop(stop: &mut tokio::sync::watch::Receiver<Option<Exit>>) -> Exit {
     match stop.wait_for(Option::is_some).await {
         Ok(exit) => exit.unwrap_or(Exit::Interrupted),
         // Nobody is left who could ask.
         Err(_) => std::future::pending().await,
-    }
-}
-
-fn not_loaded(pipeline: &Pipeline) -> EntityReport {
-    EntityReport {
-        entity: pipeline.entity.clone(),
-        mode: pipeline.mode,
-        outcome: Outcome::Stopped,
-        window: None,
-        rows: Rows::default(),
-        requests: 0,
-        bytes: 0,
-        commits: 0,
-        version: None,
-        cursor: None,
-        problems: std::collections::BTreeMap::new(),
-        skipped: Skipped::default(),
-        error: None,
     }
 }
 

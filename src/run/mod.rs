@@ -10,6 +10,7 @@ mod budget;
 mod changed;
 mod custom;
 mod discovery;
+mod done;
 mod entity;
 mod error;
 mod exit;

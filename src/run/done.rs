@@ -1,0 +1,104 @@
+//! What became of the lines of the configuration, from one table's end to the report of the run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+
+use super::entity::Loaded;
+use super::error::EntityError;
+use super::exit::Exit;
+use super::job::Job;
+use super::report::{EntityReport, Outcome, Rows, Skipped};
+use crate::config::Pipeline;
+
+/// What became of a line of the configuration.
+#[derive(Default)]
+pub(super) struct Done {
+    pub(super) reports: Vec<(usize, EntityReport)>,
+    pub(super) failed: Option<Failed>,
+    /// Whether the source does not know what was asked for.
+    pub(super) is_refused: bool,
+}
+
+impl Done {
+    pub(super) fn of(job: &Job, loaded: Result<Loaded, EntityError>) -> Self {
+        let (reports, error) = match loaded {
+            Ok(Loaded { reports, error }) => (reports, error),
+            Err(error) => {
+                let told = error.to_string();
+                let failed = |job: &Job| EntityReport {
+                    outcome: Outcome::Failed,
+                    error: Some(told.clone()),
+                    ..not_loaded(&job.pipeline)
+                };
+                (job.all().into_iter().map(|job| (job.line, failed(job))).collect(), Some(error))
+            }
+        };
+        let is_refused = error.as_ref().is_some_and(EntityError::is_refused);
+        let failed = error.map(|error| {
+            tracing::error!(entity = %job.entity.name, %error, "failed");
+            error.ends_run().map_or_else(|| Failed::Entity(error.exit()), |exit| Failed::Run(exit, error.to_string()))
+        });
+        Self { reports, failed, is_refused }
+    }
+
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.reports.extend(other.reports);
+        self.failed = match (self.failed.take(), other.failed) {
+            (failed, None) | (None, failed) => failed,
+            (_, Some(Failed::Run(exit, told))) => Some(Failed::Run(exit, told)),
+            (Some(_), Some(Failed::Entity(_))) => Some(Failed::Entity(Exit::Partial)),
+        };
+    }
+}
+
+/// The reports of all tables, by the line of the configuration that each belongs to.
+pub(super) struct Reports(Mutex<Vec<Vec<EntityReport>>>);
+
+impl Reports {
+    pub(super) fn new(pipelines: &[Pipeline]) -> Self {
+        Self(Mutex::new(pipelines.iter().map(|pipeline| vec![not_loaded(pipeline)]).collect()))
+    }
+
+    pub(super) fn take(&self, reports: Vec<(usize, EntityReport)>) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun = BTreeSet::new();
+        for (line, report) in reports {
+            if let Some(slot) = lines.get_mut(line) {
+                if begun.insert(line) {
+                    slot.clear();
+                }
+                slot.push(report);
+            }
+        }
+    }
+
+    pub(super) fn into_list(self) -> Vec<EntityReport> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
+    }
+}
+
+/// What an entity's failure means for the run.
+pub(super) enum Failed {
+    /// The others go on.
+    Entity(Exit),
+    /// No entity can do without what failed.
+    Run(Exit, String),
+}
+
+fn not_loaded(pipeline: &Pipeline) -> EntityReport {
+    EntityReport {
+        entity: pipeline.entity.clone(),
+        mode: pipeline.mode,
+        outcome: Outcome::Stopped,
+        window: None,
+        rows: Rows::default(),
+        requests: 0,
+        bytes: 0,
+        commits: 0,
+        version: None,
+        cursor: None,
+        problems: BTreeMap::new(),
+        skipped: Skipped::default(),
+        error: None,
+    }
+}
