@@ -71,15 +71,21 @@ impl Views {
         views_sql(self.tables.lock().await.values())
     }
 
-    /// Takes up a new version of a table and rewrites the file.
+    /// Takes up new versions of tables and rewrites the file.
     ///
     /// # Errors
     /// [`LakeError::Unusable`] or [`LakeError::Damaged`].
-    pub async fn committed(&self, table: &Table) -> Result<(), LakeError> {
-        let files = TableFiles::of(table).await?;
+    pub async fn committed<'a>(&self, new: impl IntoIterator<Item = &'a Table>) -> Result<(), LakeError> {
+        let mut changed = Vec::new();
+        for table in new {
+            changed.push(TableFiles::of(table).await?);
+        }
+        if changed.is_empty() {
+            return Ok(());
+        }
         // Held while the file is written, so that an older text never replaces a newer one.
         let mut tables = self.tables.lock().await;
-        tables.insert(files.name.clone(), files);
+        tables.extend(changed.into_iter().map(|files| (files.name.clone(), files)));
         self.lake.put(VIEWS, views_sql(tables.values())).await
     }
 }
@@ -240,7 +246,7 @@ mod tests {
     async fn the_file_names_the_live_files() {
         let lake = memory();
         let table = committed(append(&create(&lake).await, &rows(0..3)).await);
-        Views::open(&lake).await.unwrap().committed(&table).await.unwrap();
+        Views::open(&lake).await.unwrap().committed([&table]).await.unwrap();
         let path = lake.object(VIEWS).unwrap();
         let sql = lake.store().get(&path).await.unwrap().bytes().await.unwrap();
         let file = table.files("id").await.unwrap().remove(0);

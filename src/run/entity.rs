@@ -304,12 +304,10 @@ impl Load<'_> {
         let reached = reached.map(|reached| self.reached(reached));
         let before: Vec<_> = family.loaders().iter().map(|loader| loader.home.version()).collect();
         let flushed = family.flush(reached.as_ref(), self.shared.time.now()).await;
-        for (loader, before) in family.loaders().iter().zip(before) {
-            // A table that was made just now shows, even without a row.
-            if loader.home.version() != before {
-                self.show(loader.home.table()).await;
-            }
-        }
+        // A table that was made just now shows, even without a row.
+        let changed =
+            family.loaders().into_iter().zip(before).filter(|(loader, before)| loader.home.version() != *before);
+        self.show(changed.filter_map(|(loader, _)| loader.home.table())).await;
         flushed?;
         let Some(reached) = reached else { return Ok(()) };
         for loader in family.loaders() {
@@ -336,9 +334,8 @@ impl Load<'_> {
     }
 
     /// Rewrites `views.sql`, which may lag behind the tables.
-    pub(super) async fn show(&self, table: Option<&Table>) {
-        let Some(table) = table else { return };
-        if let Err(error) = self.shared.views.committed(table).await {
+    pub(super) async fn show<'t>(&self, tables: impl IntoIterator<Item = &'t Table>) {
+        if let Err(error) = self.shared.views.committed(tables).await {
             tracing::warn!(%error, "views.sql was not written; the tables themselves are complete");
         }
     }

@@ -119,6 +119,9 @@ impl Elements {
         if flushed.committed == Committed::AfterOthers {
             self.known = Agreement::Open;
         }
+        if self.known == Agreement::Sure && flushed.outcomes.changed.is_empty() {
+            return Ok(());
+        }
         let (mut seen, mut outcomes) = (flushed.table.clone(), flushed.outcomes.clone());
         for _ in 0..MOST_CONFLICTS {
             // Read before the records' table is looked at: whoever commits elements in between makes a conflict.
