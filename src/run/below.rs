@@ -14,7 +14,7 @@ use futures::StreamExt;
 
 use super::changed::{Changed, Record, Since};
 use super::custom::Attributes;
-use super::entity::{Load, Loaded};
+use super::entity::{Goal, Load, Loaded};
 use super::error::EntityError;
 use super::family::Family;
 use super::instants;
@@ -105,8 +105,8 @@ impl Load<'_> {
     /// From which change on records are read below.
     async fn since(&self, home: &TableHome) -> Result<Since, EntityError> {
         let known = match self.shared.goal {
-            super::Goal::FullRefresh => None,
-            super::Goal::Changes | super::Goal::Backfill(_) => {
+            Goal::FullRefresh => None,
+            Goal::Changes | Goal::Backfill(_) => {
                 let name = self.job.entity.name.as_str();
                 let log = home.committed(&cursor_id()).await?;
                 log.max(self.shared.state.cursor(name)).filter(|_| home.table().is_some())
