@@ -20,6 +20,9 @@ pub enum Access {
         /// Search attribute by which equal timestamps can be told apart further: `message_customer_id`.
         #[serde(default)]
         parent: Option<String>,
+        /// What moves records to another parent without a change of theirs.
+        #[serde(default)]
+        moved_by: Option<MovedBy>,
     },
     /// As [`Search`](Self::Search), with one context and one table for each klass (API reference, section 14).
     Klasses {
@@ -28,6 +31,9 @@ pub enum Access {
         /// End of the search attribute by which equal timestamps can be told apart further: `customer_id`.
         #[serde(default)]
         parent: Option<String>,
+        /// What moves records to another parent without a change of theirs.
+        #[serde(default)]
+        moved_by: Option<MovedBy>,
     },
     /// By page lists without an updated filter: read whole, as the union of all lists.
     Lists {
@@ -125,6 +131,19 @@ impl Access {
         }
     }
 
+    /// What moves records to another parent without a change of theirs.
+    #[must_use]
+    pub const fn moved_by(&self) -> Option<&MovedBy> {
+        match self {
+            Self::Search { moved_by, .. } | Self::Klasses { moved_by, .. } => moved_by.as_ref(),
+            Self::Lists { .. }
+            | Self::Log { .. }
+            | Self::PerParent { .. }
+            | Self::Elements { .. }
+            | Self::Metadata { .. } => None,
+        }
+    }
+
     /// Whether every read is whole, so that there is no window to cut.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
@@ -192,6 +211,22 @@ pub struct ToldBy {
     pub entity: EntityName,
     /// Its column with the id of the other record.
     pub column: String,
+}
+
+/// An entity whose new records tell that others have another parent, although nothing about these has changed: a merge
+/// of customers moves the conversations of one to the other (API reference, section 13).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MovedBy {
+    /// The entity.
+    pub entity: EntityName,
+    /// Its column with the id of the new parent.
+    pub column: String,
+    /// The search attribute by which the records of a parent are found.
+    pub attribute: String,
+    /// A list of the records of a parent (`{id}` in its path), where search does not show those of long ago.
+    #[serde(default)]
+    pub list: Option<String>,
 }
 
 /// What it means that a record is no longer in the lists of its parent.

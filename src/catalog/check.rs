@@ -102,6 +102,11 @@ pub(super) fn related(entities: &BTreeMap<EntityName, Entity>) -> Result<(), Cat
         {
             return refuse(format!("access: {} has no text column {}", told_by.entity, told_by.column));
         }
+        if let Some(moved_by) = entity.access.moved_by()
+            && !holds_ids(entities.get(&moved_by.entity), &moved_by.column)
+        {
+            return refuse(format!("access: {} has no text column {}", moved_by.entity, moved_by.column));
+        }
         let Some(name) = entity.access.parent() else { continue };
         let Some(parent) = entities.get(name) else {
             return refuse(format!("access: the parent {name} is unknown"));

@@ -16,6 +16,14 @@ pub fn page(catalog: &Catalog, entity: &Entity) -> String {
     let mut page = format!("# {}\n\n{}\n\n", entity.name, text(&entity.about));
     facts(&mut page, catalog, entity);
     let _ = write!(page, "\n## How it is read\n\n{}\n\n", read(entity));
+    if let Some(moved_by) = entity.access.moved_by() {
+        let _ = write!(
+            page,
+            "A new record of {} has the records found by `{}` read again: they may have moved without a change.\n\n",
+            link(&moved_by.entity),
+            moved_by.attribute
+        );
+    }
     let _ = write!(page, "Requests: {}\n\n", cost(&entity.access));
     let _ = write!(page, "Deletes show by: {}.\n\n", text(&entity.deletes));
     page.push_str("## Roles\n\n");

@@ -21,7 +21,6 @@ mod views;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
@@ -30,9 +29,6 @@ use self::terminal::{Style, Terminal};
 use crate::catalog::{Access, Catalog};
 use crate::config::{self, Config};
 use crate::run::{Exit, RunError};
-
-/// How long a command that has ended waits for work that it can no longer use.
-const LAST_WORK: Duration = Duration::from_secs(3);
 
 /// Parses the command line, does what it says, and gives the exit code.
 #[must_use]
@@ -53,7 +49,9 @@ pub fn main() -> ExitCode {
         Err(error) => return fail(&terminal, &RunError::Internal(format!("the runtime did not start: {error}"))),
     };
     let result = runtime.block_on(dispatch(&args, &terminal));
-    runtime.shutdown_timeout(LAST_WORK);
+    // Work that a failed command has left under way is of no use to anyone. It ends with the process: a runtime that is
+    // shut down cancels the tasks that such work waits for, which the transaction log's engine takes for a crash.
+    std::mem::forget(runtime);
     match result {
         Ok(exit) => exit.code().into(),
         Err(error) => fail(&terminal, &error),

@@ -177,7 +177,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn access(history: History) -> Access {
-        Access::Search { context: "note".to_owned(), history, parent: None }
+        Access::Search { context: "note".to_owned(), history, parent: None, moved_by: None }
     }
 
     fn lists() -> Access {

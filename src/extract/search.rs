@@ -25,6 +25,8 @@ pub(super) struct Subject {
     pub(super) context: String,
     /// Search attribute that names a record's parent.
     pub(super) parent: Option<String>,
+    /// What all records must have in common.
+    pub(super) only: Option<Criterion>,
 }
 
 impl Subject {
@@ -44,7 +46,8 @@ impl Subject {
         Request::Search(Search { page_size: 1, content: Content::IdsOnly, total: Total::Exact, ..whole })
     }
 
-    fn search(&self, all: Vec<Criterion>, none: Vec<Criterion>, page: u32) -> Search {
+    fn search(&self, mut all: Vec<Criterion>, none: Vec<Criterion>, page: u32) -> Search {
+        all.extend(self.only.clone());
         Search {
             index: self.index,
             context: self.context.clone(),

@@ -147,7 +147,7 @@ fn window(from: i64, until: i64) -> Window {
 /// What a walk gave: the last version of each id, and how many records in all.
 fn walk(index: &Index, window: Window) -> Result<(BTreeMap<String, i64>, usize), WalkError> {
     let parent = Some("thing_box_id".to_owned());
-    let subject = Subject { index: crate::api::Index::Live, context: "thing".to_owned(), parent };
+    let subject = Subject { index: crate::api::Index::Live, context: "thing".to_owned(), parent, only: None };
     let mut walk = SearchWalk::new(subject, window);
     let (mut given, mut count, mut reached) = (BTreeMap::new(), 0, window.from());
     futures::executor::block_on(async {
@@ -286,7 +286,7 @@ fn an_index_that_does_not_sort_is_not_believed() {
             })
         }
     }
-    let subject = Subject { index: crate::api::Index::Live, context: "thing".to_owned(), parent: None };
+    let subject = Subject { index: crate::api::Index::Live, context: "thing".to_owned(), parent: None, only: None };
     let mut walk = SearchWalk::new(subject, window(0, 8_000_000));
     let error = futures::executor::block_on(walk.next(&Unsorted(Index::new(spread(2_000), FAITHFUL, 1)))).unwrap_err();
     assert!(matches!(error, WalkError::Unsorted { .. }), "{error}");
@@ -308,7 +308,7 @@ fn a_record_updated_behind_the_index_does_not_move_the_anchor_past_others() {
             })
         }
     }
-    let subject = Subject { index: crate::api::Index::Live, context: "thing".to_owned(), parent: None };
+    let subject = Subject { index: crate::api::Index::Live, context: "thing".to_owned(), parent: None, only: None };
     let (mut walk, pages) =
         (SearchWalk::new(subject, window(0, 8_000_000)), Ahead(Index::new(spread(3_000), FAITHFUL, 1)));
     let mut ids = std::collections::BTreeSet::new();

@@ -8,7 +8,7 @@ use super::list::{ListWalk, Scope};
 use super::log::LogWalk;
 use super::plan::{Place, Step};
 use super::search::{PAGE_SIZE, SearchWalk, Subject};
-use crate::api::{ApiError, Index, InvalidPath, Pages, Record};
+use crate::api::{ApiError, Criterion, Index, InvalidPath, Operand, Operator, Pages, Record};
 use crate::catalog::{Access, History, ListSource};
 use crate::window::Window;
 
@@ -115,7 +115,7 @@ pub async fn count(access: &Access, step: &Step, pages: &dyn Pages) -> Result<(O
         return Ok((None, lists));
     };
     let index = if step.place == Place::Live { Index::Live } else { Index::Archive };
-    let subject = Subject { index, context: context.clone(), parent: None };
+    let subject = Subject { index, context: context.clone(), parent: None, only: None };
     let total = pages.page(&subject.count(&step.window)).await?.total;
     // Each page repeats the last record of the page before it.
     let fresh = u64::from(PAGE_SIZE) - 1;
@@ -131,7 +131,7 @@ impl Walk {
         Ok(match (access, step.place) {
             (Access::Search { context, parent, .. }, Place::Live | Place::Archive) => {
                 let index = if step.place == Place::Live { Index::Live } else { Index::Archive };
-                let subject = Subject { index, context: context.clone(), parent: parent.clone() };
+                let subject = Subject { index, context: context.clone(), parent: parent.clone(), only: None };
                 Self::Search(SearchWalk::new(subject, step.window))
             }
             (Access::Search { history: History::List { path, page_size }, .. }, Place::List) => {
@@ -139,7 +139,7 @@ impl Walk {
                 Self::List(ListWalk::new(&[list], *page_size, step.window, Scope::Window)?)
             }
             (Access::Search { context, history: History::Archive, .. }, Place::List) => {
-                let subject = Subject { index: Index::Archive, context: context.clone(), parent: None };
+                let subject = Subject { index: Index::Archive, context: context.clone(), parent: None, only: None };
                 Self::Search(SearchWalk::new(subject, step.window))
             }
             (Access::Lists { lists, page_size, .. }, _) => {
@@ -151,6 +151,17 @@ impl Walk {
                 _,
             ) => return Err(WalkError::Unresolved),
         })
+    }
+
+    /// Begins to read what an index of the search holds of one parent, which `attribute` names.
+    pub fn of_parent(context: &str, index: Index, attribute: &str, id: &str, window: Window) -> Self {
+        let only = Criterion {
+            attribute: attribute.to_owned(),
+            operator: Operator::Equals,
+            operand: Operand::Text(id.to_owned()),
+        };
+        let subject = Subject { index, context: context.to_owned(), parent: None, only: Some(only) };
+        Self::Search(SearchWalk::new(subject, window))
     }
 
     /// Begins to read what `lists` hold of one record: its id stands for `{id}` in their paths.

@@ -49,6 +49,9 @@ pub struct EntityState {
     /// The end of the last reconciliation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_reconcile: Option<DateTime<Utc>>,
+    /// The last move of records to another parent that was followed, by the instant at which its row was taken up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<DateTime<Utc>>,
     /// Rows of the table after the last run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
@@ -130,6 +133,7 @@ impl EntityState {
             cursor: newer.cursor.max(older.cursor),
             last_rescan: newer.last_rescan.max(older.last_rescan),
             last_reconcile: newer.last_reconcile.max(older.last_reconcile),
+            moved: newer.moved.max(older.moved),
             rest: merge_rest(newer.rest, older.rest),
             ..newer
         }

@@ -102,6 +102,14 @@ impl Table {
         self.snapshot.newest(column).await
     }
 
+    /// The smallest value of a timestamp column, as far as the log has the bounds of its files.
+    ///
+    /// # Errors
+    /// [`LakeError::Unusable`] or [`LakeError::Damaged`].
+    pub async fn oldest(&self, column: &str) -> Result<Option<DateTime<Utc>>, LakeError> {
+        self.snapshot.oldest(column).await
+    }
+
     /// A writer for a new file whose columns are the table's and then `add_columns`, sorted by `sort_key`.
     ///
     /// The commit that adds the file must add the same columns.

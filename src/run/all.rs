@@ -221,6 +221,35 @@ impl Run<'_> {
                 }
             }
         }
+        self.follow_moves(shared, &jobs.first, reports, ended).await
+    }
+
+    /// Reads again what has moved to another parent, once it is known what has moved anything.
+    async fn follow_moves(&self, shared: &Shared<'_>, jobs: &[Job], reports: &Reports, mut ended: Ended) -> Ended {
+        for job in jobs.iter().filter(|job| job.entity.access.moved_by().is_some()) {
+            let Some(progress) = self.watch.entities.get(job.line) else { continue };
+            let single = match &job.entity.access {
+                Access::Klasses { .. } => match klasses::jobs(shared, job, shared.pages).await {
+                    Ok(klasses) => klasses.into_iter().map(|(_, job)| job).collect(),
+                    // Its own load has told why.
+                    Err(_) => Vec::new(),
+                },
+                _ => vec![job.clone()],
+            };
+            for job in &single {
+                let moved = match Load::new(shared, job, progress).follow_moves().await {
+                    Ok(None) => continue,
+                    Ok(Some(loaded)) => Done::of(job, Ok(loaded)),
+                    Err(error) => Done::of(job, Err(error)),
+                };
+                reports.add(moved.reports);
+                ended.exit = match (ended.exit, moved.failed) {
+                    (exit, None) => exit,
+                    (_, Some(Failed::Run(exit, told))) => return Ended { exit, early: Some(told) },
+                    (_, Some(Failed::Entity(_))) => Exit::Partial,
+                };
+            }
+        }
         ended
     }
 

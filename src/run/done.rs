@@ -72,6 +72,17 @@ impl Reports {
         }
     }
 
+    /// Adds what was done for tables after their own reports were taken.
+    pub(super) fn add(&self, reports: Vec<(usize, EntityReport)>) {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (line, more) in reports {
+            let before = lines.get_mut(line).into_iter().flatten().find(|report| report.entity == more.entity);
+            if let Some(report) = before {
+                report.absorb(more);
+            }
+        }
+    }
+
     pub(super) fn into_list(self) -> Vec<EntityReport> {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
     }

@@ -105,7 +105,11 @@ impl Load<'_> {
     }
 
     /// Opens the tables of a job, and tells from where all of them together go on.
-    fn open<'a>(&'a self, job: &'a Job, pages: &'a dyn Pages) -> BoxFuture<'a, Result<(Family, Known), EntityError>> {
+    pub(super) fn open<'a>(
+        &'a self,
+        job: &'a Job,
+        pages: &'a dyn Pages,
+    ) -> BoxFuture<'a, Result<(Family, Known), EntityError>> {
         async move {
             let name = job.entity.name.as_str();
             let home = TableHome::find(self.shared.lake, name).await?;
@@ -300,7 +304,7 @@ impl Load<'_> {
     }
 
     /// Commits what was collected and then tells the state file, which may lag but never lead.
-    async fn flush(&self, family: &mut Family, reached: Option<DateTime<Utc>>) -> Result<(), EntityError> {
+    pub(super) async fn flush(&self, family: &mut Family, reached: Option<DateTime<Utc>>) -> Result<(), EntityError> {
         let reached = reached.map(|reached| self.reached(reached));
         let before: Vec<_> = family.loaders().iter().map(|loader| loader.home.version()).collect();
         let flushed = family.flush(reached.as_ref(), self.shared.time.now()).await;

@@ -96,8 +96,8 @@ async fn access(entity: &Entity, source: &Source) -> Finding {
         Access::PerParent { lists, page_size, .. } => below_nobody(lists, *page_size, source).await,
         Access::Metadata { path } => described(path, source).await,
         Access::Klasses { .. } => {
-            let of_all =
-                Access::Search { context: entity.resource_type.clone(), history: History::Archive, parent: None };
+            let context = entity.resource_type.clone();
+            let of_all = Access::Search { context, history: History::Archive, parent: None, moved_by: None };
             in_future(&of_all, source).await
         }
         Access::Search { .. } | Access::Lists { .. } | Access::Log { .. } => in_future(&entity.access, source).await,

@@ -72,11 +72,12 @@ fn of_klass(job: &Job, klass: &Klass, table: &str) -> Job {
     entity.name = EntityName::new(table);
     entity.resource_type = format!("{}.{}", entity.resource_type, klass.name);
     entity.custom = entity.custom.map(|custom| custom.replace(KLASS, &klass.name));
-    if let Access::Klasses { prefix, parent } = &job.entity.access {
+    if let Access::Klasses { prefix, parent, moved_by } = &job.entity.access {
         entity.access = Access::Search {
             context: format!("{prefix}{}", klass.name),
             history: History::Archive,
             parent: parent.as_ref().map(|parent| format!("{prefix}{parent}")),
+            moved_by: moved_by.clone(),
         };
     }
     let pipeline = crate::config::Pipeline { entity: entity.name.clone(), ..job.pipeline.clone() };

@@ -21,6 +21,7 @@ mod job;
 mod klasses;
 mod loader;
 mod matching;
+mod moved;
 mod output;
 mod preview;
 mod progress;

@@ -111,6 +111,27 @@ pub struct EntityReport {
     pub error: Option<String>,
 }
 
+impl EntityReport {
+    /// Adds what was done later in the same run.
+    pub(super) fn absorb(&mut self, more: Self) {
+        self.rows.read += more.rows.read;
+        self.rows.inserted += more.rows.inserted;
+        self.rows.updated += more.rows.updated;
+        self.rows.deleted += more.rows.deleted;
+        self.rows.unchanged += more.rows.unchanged;
+        self.requests += more.requests;
+        self.bytes += more.bytes;
+        self.commits += more.commits;
+        self.version = more.version.or(self.version);
+        for (problem, count) in more.problems {
+            *self.problems.entry(problem).or_default() += count;
+        }
+        if more.outcome != Outcome::Complete {
+            (self.outcome, self.error) = (more.outcome, more.error);
+        }
+    }
+}
+
 /// Why something was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -63,7 +63,7 @@ impl StateKeeper {
             let of_entity = format!("{entity} ");
             known.backfills.retain(|name, _| !name.starts_with(&of_entity));
             if let Some(state) = known.entities.get_mut(entity) {
-                (state.cursor, state.start, state.last_rescan) = (None, None, None);
+                (state.cursor, state.start, state.last_rescan, state.moved) = (None, None, None, None);
             }
             *known != before
         };
@@ -112,6 +112,17 @@ impl StateKeeper {
 
     fn change(&self, entity: &str, change: impl FnOnce(&mut EntityState)) {
         change(self.lock().entities.entry(entity.to_owned()).or_default());
+    }
+
+    /// The last move of records that was followed.
+    pub(super) fn moved(&self, entity: &str) -> Option<DateTime<Utc>> {
+        self.entity(entity)?.moved
+    }
+
+    /// Takes note that the moves up to this one were followed.
+    pub(super) async fn followed(&self, entity: &str, moved: DateTime<Utc>) {
+        self.change(entity, |state| state.moved = state.moved.max(Some(moved)));
+        self.save().await;
     }
 
     /// Writes what is known.

@@ -215,6 +215,29 @@ async fn every_reader_sees_every_table() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_a_merge_of_customers_moved_are_read_again() {
+    let org = organisation().await;
+    org.load().await;
+    for round in 0..3 {
+        let merge = Mutation { context: Context::Customer, op: Op::Merge, count: 4, seed: round };
+        assert_eq!(org.sim.mutate(merge).unwrap().len(), 8);
+        org.sim.clock().advance(10 * MINUTE);
+        let report = serde_json::to_value(org.load().await).unwrap();
+        assert!(
+            entity(&report, "conversations")["updated"].as_u64() > Some(0),
+            "no conversation moved in round {round}"
+        );
+        // What moved is below its records again, too.
+        org.load().await;
+        assert_everything(&org.sim, &org.lake(), &format!("after {} merges", 4 * (round + 1))).await;
+    }
+    org.sim.clock().advance(10 * MINUTE);
+    org.sim.reset_stats();
+    org.load().await;
+    assert_eq!(org.sim.stats().by_kind["search"], 13 + 2, "the merges are followed once");
+}
+
 /// `KUSTLAKE_TEST_ROUNDS` sets how many rounds of changes there are.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_table_equals_the_organisation_after_every_round_of_changes() {

@@ -14,6 +14,10 @@ use super::{Snapshot, blocking};
 use crate::lake::error::LakeError;
 use crate::lake::table::DataFile;
 
+/// The log's names of a file's bounds.
+const SMALLEST: &str = "minValues";
+const GREATEST: &str = "maxValues";
+
 impl Snapshot {
     /// The live files in the log's order, with the bounds of the column `key` where the log has them.
     pub(in crate::lake) async fn files(&self, key: &str) -> Result<Vec<DataFile>, LakeError> {
@@ -52,7 +56,7 @@ impl Snapshot {
             let batch: RecordBatch = (*ArrowEngineData::try_from_engine_data(data)?).into();
             let columns = Columns::of(&batch, key)?;
             for row in 0..batch.num_rows() {
-                if selected.get(row).copied().unwrap_or(true) && wanted(columns.greatest_instant(row)) {
+                if selected.get(row).copied().unwrap_or(true) && wanted(columns.instant(GREATEST, row)) {
                     files.push(columns.file(row)?);
                 }
             }
@@ -63,24 +67,35 @@ impl Snapshot {
 
     /// The greatest instant of the timestamp column over all live files, as far as the log has their bounds.
     pub(in crate::lake) async fn newest(&self, column: &str) -> Result<Option<DateTime<Utc>>, LakeError> {
-        let (snapshot, column) = (self.clone(), column.to_owned());
-        blocking(move || snapshot.newest_now(&column)).await
+        let instants = self.bounds(column, GREATEST).await?;
+        Ok(instants.into_iter().max())
     }
 
-    fn newest_now(&self, column: &str) -> Result<Option<DateTime<Utc>>, LakeError> {
+    /// The smallest one, likewise.
+    pub(in crate::lake) async fn oldest(&self, column: &str) -> Result<Option<DateTime<Utc>>, LakeError> {
+        let instants = self.bounds(column, SMALLEST).await?;
+        Ok(instants.into_iter().min())
+    }
+
+    async fn bounds(&self, column: &str, which: &'static str) -> Result<Vec<DateTime<Utc>>, LakeError> {
+        let (snapshot, column) = (self.clone(), column.to_owned());
+        blocking(move || snapshot.bounds_now(&column, which)).await
+    }
+
+    fn bounds_now(&self, column: &str, which: &str) -> Result<Vec<DateTime<Utc>>, LakeError> {
+        let mut found = Vec::new();
         if self.kernel.schema().field(column).is_none() {
-            return Ok(None);
+            return Ok(found);
         }
-        let mut newest = None;
         self.scan(StatsOptions::struct_columns(vec![ColumnName::new([column])]), |chunk| {
             let (data, selected) = chunk.into_parts();
             let batch: RecordBatch = (*ArrowEngineData::try_from_engine_data(data)?).into();
             let columns = Columns::of(&batch, column)?;
             let live = (0..batch.num_rows()).filter(|row| selected.get(*row).copied().unwrap_or(true));
-            newest = newest.max(live.filter_map(|row| columns.greatest_instant(row)).max());
+            found.extend(live.filter_map(|row| columns.instant(which, row)));
             Ok(())
         })?;
-        Ok(newest)
+        Ok(found)
     }
 
     /// The log's rows for the files at `paths`, as a removal needs them.
@@ -158,13 +173,13 @@ impl<'a> Columns<'a> {
             path: self.path.value(row).to_owned(),
             size: u64::try_from(self.size.value(row)).unwrap_or_default(),
             rows: rows.and_then(|rows| u64::try_from(rows).ok()),
-            min_key: self.bound("minValues", row),
-            max_key: self.bound("maxValues", row),
+            min_key: self.bound(SMALLEST, row),
+            max_key: self.bound(GREATEST, row),
         })
     }
 
-    fn greatest_instant(&self, row: usize) -> Option<DateTime<Utc>> {
-        let bounds = self.stats?.column_by_name("maxValues")?.as_struct_opt()?;
+    fn instant(&self, which: &str, row: usize) -> Option<DateTime<Utc>> {
+        let bounds = self.stats?.column_by_name(which)?.as_struct_opt()?;
         let bound = bounds.column_by_name(self.key)?.as_primitive_opt::<TimestampMicrosecondType>()?;
         let micros = (bounds.is_valid(row) && bound.is_valid(row)).then(|| bound.value(row))?;
         DateTime::from_timestamp_micros(micros)
