@@ -56,7 +56,8 @@ impl Load<'_> {
         let (Some(own), Some(told)) = (home.table(), told.table()) else { return Ok(None) };
         let Moves { parents, last } = self.moves(own, told, moved_by).await?;
         let Some(last) = last else { return Ok(None) };
-        if parents.is_empty() {
+        // What has no rows has none that could have moved.
+        if parents.is_empty() || home.rows().await? == Some(0) {
             self.shared.state.followed(name, last).await;
             return Ok(None);
         }
