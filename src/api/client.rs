@@ -135,6 +135,12 @@ impl Client {
         self.quota.count(spent);
     }
 
+    /// The requests a minute that it may send, as far as the organisation's limit is known.
+    #[must_use]
+    pub fn allowance(&self) -> u32 {
+        self.quota.allowance()
+    }
+
     /// What has been used so far.
     #[must_use]
     pub fn usage(&self) -> Usage {

@@ -191,6 +191,15 @@ impl Quota {
         }
     }
 
+    /// The requests a minute that we may send, as far as the organisation's limit is known.
+    pub(super) fn allowance(&self) -> u32 {
+        let limit = match self.settings.limit {
+            Limit::Fixed(limit) => limit.get(),
+            Limit::Auto => lock(&self.learned).unwrap_or(CAREFUL_LIMIT),
+        };
+        self.settings.share.of(limit)
+    }
+
     /// What the last minute's requests have taken of the budgets.
     pub(super) fn spent(&self) -> Spent {
         let now = self.clock.monotonic();

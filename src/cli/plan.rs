@@ -2,23 +2,28 @@
 
 use serde_json::json;
 
-use super::table::{TextTable, thousands};
+use super::table::{TextTable, duration, thousands};
 use super::terminal::{Style, Terminal};
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::extract::Place;
-use crate::run::{Exit, Preview, RunError, World, preview};
+use crate::run::{Exit, Outlook, Preview, RunError, World, preview};
 
 pub(super) async fn plan(config: &Config, terminal: &Terminal, catalog: &Catalog) -> Result<Exit, RunError> {
-    let (until, previews) = preview(config, catalog, &World::real()).await?;
+    let Outlook { until, previews, requests_a_minute } = preview(config, catalog, &World::real()).await?;
     let searches: u64 = previews.iter().map(|preview| preview.searches).sum();
-    let minutes = searches.div_ceil(u64::from(config.source.search_requests_per_minute));
+    let others: u64 = previews.iter().map(|preview| preview.lists).sum();
+    let by_search = searches.div_ceil(u64::from(config.source.search_requests_per_minute));
+    let minutes = by_search.max((searches + others).div_ceil(u64::from(requests_a_minute.max(1))));
     let failed = previews.iter().any(|preview| preview.error.is_some());
     match terminal.style() {
         Style::Machine => {
             let entities: Vec<_> = previews.iter().map(json).collect();
             terminal.line(
-                &json!({"until": until, "entities": entities, "searches": searches, "minutes": minutes}).to_string(),
+                &json!({
+                    "until": until, "entities": entities, "searches": searches, "other_requests": others, "minutes": minutes,
+                })
+                .to_string(),
             );
         }
         Style::Person => {
@@ -33,9 +38,12 @@ pub(super) async fn plan(config: &Config, terminal: &Terminal, catalog: &Catalog
             }
             terminal.line(&table.render());
             terminal.line(&format!(
-                "{} searches: about {minutes} min at {} a minute; lists tell no length, so that other requests may be more",
+                "{} searches at {} a minute, {} other requests at {} a minute: about {}. Lists tell no length, so that it may be more",
                 thousands(searches),
-                config.source.search_requests_per_minute
+                config.source.search_requests_per_minute,
+                thousands(others),
+                requests_a_minute,
+                duration(minutes)
             ));
         }
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use super::args::Status;
-use super::table::{TextTable, thousands};
+use super::table::{TextTable, duration, thousands};
 use super::terminal::{Style, Terminal};
 use crate::catalog::Catalog;
 use crate::config::Config;
@@ -55,14 +55,9 @@ fn json(standing: &Standing, now: DateTime<Utc>) -> serde_json::Value {
     })
 }
 
-/// A duration as people say it: the two largest units.
+/// How far behind a table is; a clock that is behind makes no lag.
 fn lag(lag: TimeDelta) -> String {
-    let minutes = lag.num_minutes().max(0);
-    match (minutes / (24 * 60), minutes / 60 % 24, minutes % 60) {
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, hours, _) => format!("{days} d {hours} h"),
-    }
+    duration(u64::try_from(lag.num_minutes()).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -45,6 +45,15 @@ pub(super) fn thousands(number: u64) -> String {
     grouped
 }
 
+/// A duration as people say it: the two largest units.
+pub(super) fn duration(minutes: u64) -> String {
+    match (minutes / (24 * 60), minutes / 60 % 24, minutes % 60) {
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,7 +41,7 @@ pub use entity::Goal;
 pub use error::{EntityError, RunError};
 pub use exit::Exit;
 pub use inspect::{Finding, Verdict, inspect};
-pub use preview::{Preview, preview};
+pub use preview::{Outlook, Preview, preview};
 pub use progress::{EntityProgress, Moment, Phase};
 pub use report::{EntityReport, Outcome, Report, Requests, Rows, Skip, Skipped};
 pub use server_time::ServerTime;

@@ -26,21 +26,29 @@ pub struct Preview {
     pub steps: Vec<(Step, Option<u64>)>,
     /// Searches that it would send, as far as they can be counted.
     pub searches: u64,
-    /// Requests of other kinds; lists tell no length, so that these are a lower bound.
+    /// Requests of other kinds; lists tell no length, so that these are a lower bound. Below records, one a list of each
+    /// record that changed or is about to be read.
     pub lists: u64,
     /// Why it cannot be told.
     pub error: Option<String>,
+}
+
+/// What a run would do.
+#[derive(Debug, Clone)]
+pub struct Outlook {
+    /// What was updated before this instant is read.
+    pub until: DateTime<Utc>,
+    /// Each table.
+    pub previews: Vec<Preview>,
+    /// Requests of any kind that may be sent in a minute.
+    pub requests_a_minute: u32,
 }
 
 /// Previews every table that the configuration leads to, but for those that are filled along with another one.
 ///
 /// # Errors
 /// What would keep a run from beginning.
-pub async fn preview(
-    config: &Config,
-    catalog: &Catalog,
-    world: &World,
-) -> Result<(DateTime<Utc>, Vec<Preview>), RunError> {
+pub async fn preview(config: &Config, catalog: &Catalog, world: &World) -> Result<Outlook, RunError> {
     let lake = session::lake(config, world)?;
     let source = Source::open(config, world).await?;
     let state = session::state(config, &lake, source.time.clone()).await?;
@@ -66,13 +74,14 @@ pub async fn preview(
         match tables(&shared, job).await {
             Ok(jobs) => {
                 for job in jobs {
-                    previews.push(Preview::of(&shared, &job).await);
+                    let preview = Preview::of(&shared, &job, &previews).await;
+                    previews.push(preview);
                 }
             }
             Err(error) => previews.push(Preview { error: Some(error.to_string()), ..Preview::new(job) }),
         }
     }
-    Ok((until, previews))
+    Ok(Outlook { until, previews, requests_a_minute: source.client.allowance() })
 }
 
 /// The jobs of the single tables of a job.
@@ -90,20 +99,27 @@ impl Preview {
         Self { entity, window: None, steps: Vec::new(), searches: 0, lists: 0, error: None }
     }
 
-    async fn of(shared: &Shared<'_>, job: &Job) -> Self {
+    /// What is read below records depends on what is read of these, which was previewed before.
+    async fn of(shared: &Shared<'_>, job: &Job, before: &[Self]) -> Self {
         let progress = EntityProgress::new(job.entity.name.clone());
         let load = Load::new(shared, job, &progress);
         let mut preview = Self::new(job);
-        if let Err(error) = preview.fill(&load).await {
+        if let Err(error) = preview.fill(&load, before).await {
             preview.error = Some(error.to_string());
         }
         preview
     }
 
-    async fn fill(&mut self, load: &Load<'_>) -> Result<(), EntityError> {
+    /// The records that its steps have, where the search counts them.
+    fn records(&self) -> u64 {
+        self.steps.iter().filter_map(|(_, records)| *records).sum()
+    }
+
+    async fn fill(&mut self, load: &Load<'_>, before: &[Self]) -> Result<(), EntityError> {
         match &load.job.entity.access {
-            Access::PerParent { lists, .. } => {
-                self.lists = load.changed_parents().await? * lists.len() as u64;
+            Access::PerParent { parent, lists, .. } => {
+                let coming = before.iter().find(|preview| preview.entity == *parent).map_or(0, Self::records);
+                self.lists = (load.changed_parents().await? + coming) * lists.len() as u64;
                 return Ok(());
             }
             Access::Metadata { .. } => {

@@ -3,7 +3,7 @@
 //! `KUSTLAKE_TEST_MESSAGES` sets how many messages are loaded.
 
 use kustlake::run::{Command, Exit};
-use kustlake_sim::{ClockSpec, Switches, WorldSpec};
+use kustlake_sim::{ClockSpec, Context, Switches, WorldSpec};
 use serde_json::{Value, json};
 
 use crate::support::{Org, eager, entity, fast, size};
@@ -89,4 +89,17 @@ async fn other_clients_that_use_the_minute_up_are_given_way() {
         let report = org.inside(Command::Run, &fast(SPEED * 5)).await.unwrap();
         assert_eq!(report.exit_code, Exit::Ok, "{retry_after}: {report:#?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_tells_what_is_read_below_records_before_these_are_loaded() {
+    let org = Org::new(WorldSpec::default(), Switches::unlimited()).await;
+    org.configure("", "pipelines: {conversations: {}, conversation_times: {}}");
+    org.sim.clock().advance(60 * MINUTE);
+    let below = |plan: Value| entity(&plan, "conversation_times")["other_requests"].as_u64().unwrap();
+    let parents = org.sim.truth(Context::Conversation).len() as u64;
+    assert_eq!(below(org.run(&["plan"]).await.report()), 2 * parents, "two lists each");
+    org.load().await;
+    org.sim.clock().advance(60 * MINUTE);
+    assert!(below(org.run(&["plan"]).await.report()) < 20, "nothing has changed but the last records' neighbours");
 }
