@@ -21,6 +21,7 @@ mod everything;
 mod expected;
 mod first_run;
 mod killed;
+mod klasses;
 mod local_lake;
 mod nothing_lost;
 mod parts;
