@@ -16,6 +16,7 @@ mod catalogue_records;
 mod columns;
 mod columns_hidden;
 mod costs;
+mod custom;
 mod dependencies;
 mod everything;
 mod expected;

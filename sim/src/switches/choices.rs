@@ -133,6 +133,8 @@ choices! {
         NotOfNotes,
         /// All but those of KObjects.
         NotOfKobjects,
+        /// None: there are no metadata at all.
+        Absent,
     }
     /// Which users the unfiltered list shows.
     UserList {
