@@ -25,6 +25,7 @@ mod killed;
 mod klasses;
 mod local_lake;
 mod nothing_lost;
+mod parents;
 mod parts;
 mod public_client;
 mod readme;
