@@ -18,6 +18,7 @@ mod columns_hidden;
 mod costs;
 mod custom;
 mod dependencies;
+mod elements;
 mod everything;
 mod expected;
 mod first_run;
