@@ -164,7 +164,7 @@ async fn what_the_source_masks_is_dropped_from_hashed_columns_and_counted() {
 async fn columns_that_cannot_be_treated_as_asked_are_told_all_at_once_before_any_request() {
     let mut org = org("pipelines:\n  \
         customers: {columns: {exclude: [nmae, id], hash: [name, rev]}}\n  \
-        messages:\n    columns:\n      exclude: [preview]\n      hash: [preview]\n      keep: [preview]\n  \
+        messages:\n    columns:\n      exclude: [preview, conversation_id]\n      hash: [preview]\n      keep: [preview]\n  \
         notes: {columns: {exclude: [updated_at, custom_anythingStr, _extra], personal: hide}}\n  \
         conversations: {columns: {exclude: [sla_id]}}\n  \
         audit_logs: {columns: {hash: [custom_aStr]}}\n\
@@ -179,6 +179,10 @@ async fn columns_that_cannot_be_treated_as_asked_are_told_all_at_once_before_any
         format!(
             "pipelines.yaml:{}: pipelines.messages.columns.hash: preview is excluded and hashed",
             line("hash: [preview]")
+        ),
+        format!(
+            "pipelines.yaml:{}: pipelines.messages.columns.exclude: conversation_id must stay",
+            line("conversation_id")
         ),
         format!("pipelines.yaml:{}: pipelines.messages.columns.keep: preview is kept", line("keep: [preview]")),
         format!("pipelines.yaml:{}: pipelines.notes.columns.exclude: updated_at must stay", line("updated_at")),
