@@ -24,6 +24,7 @@ mod expected;
 mod first_run;
 mod killed;
 mod klasses;
+mod lists;
 mod local_lake;
 mod nothing_lost;
 mod parents;

@@ -103,6 +103,8 @@ choices! {
         OtherOrigin,
         /// To the next page, also after the last.
         Endless,
+        /// There are no links to other pages.
+        Unstated,
     }
     /// The order of the small lists.
     ShelfOrder {
