@@ -8,6 +8,7 @@
     reason = "what a test does not expect ends it"
 )]
 
+mod audit_log;
 mod bad_input;
 mod bucket;
 mod catalogue;
