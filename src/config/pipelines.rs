@@ -158,6 +158,9 @@ fn needed<'c>(entity: &Entity, catalog: &'c Catalog) -> BTreeSet<&'c str> {
     let by_others = catalog.iter().filter_map(|other| match &other.access {
         Access::Elements { parent, parent_key: Some(column), .. } if *parent == entity.name => Some(column.as_str()),
         Access::Lists { otherwise: Some(by_id), .. } if by_id.entity == entity.name => Some(by_id.column.as_str()),
+        Access::PerParent { told_by: Some(told_by), .. } if told_by.entity == entity.name => {
+            Some(told_by.column.as_str())
+        }
         _ => None,
     });
     by_others.collect()

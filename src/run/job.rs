@@ -1,7 +1,7 @@
 //! What a run has to do, table by table.
 //!
 //! The rule: tables that are filled from the same records are one job, so that every record is read
-//! once; lists below records come after the records, whose tables tell which of them changed.
+//! once; what is read by way of other records comes after these, whose tables tell where to read.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(super) struct Job {
 pub(super) struct Jobs {
     /// What is read by itself.
     pub(super) first: Vec<Job>,
-    /// What is read below records, once these are committed.
+    /// What is read below records, or may have to be read as they name it, once these are committed.
     pub(super) below: Vec<Job>,
 }
 
@@ -35,7 +35,9 @@ impl Jobs {
             let Some(entity) = catalog.get(pipeline.entity.as_str()) else { continue };
             match entity.access {
                 Access::Elements { .. } => {}
-                Access::PerParent { .. } => jobs.below.push(Job::new(line, pipeline, entity, pipelines, catalog)),
+                Access::PerParent { .. } | Access::Lists { otherwise: Some(_), .. } => {
+                    jobs.below.push(Job::new(line, pipeline, entity, pipelines, catalog));
+                }
                 Access::Search { .. }
                 | Access::Klasses { .. }
                 | Access::Lists { .. }

@@ -81,7 +81,7 @@ impl Reading {
                 Self::Walk(walk) => match (walk.next(asked.pages).await, &asked.job.entity.access) {
                     (Ok(read), _) => return Ok(read.map(|read| batch(read, &GivenValues::default()))),
                     (Err(error), Access::Lists { otherwise: Some(by_id), .. }) if is_absent(&error) => {
-                        *self = Self::ById(OneByOne::of(by_id, asked.shared).await?);
+                        *self = Self::ById(OneByOne::of(by_id, asked).await?);
                     }
                     (Err(error), _) => return Err(error.into()),
                 },
@@ -141,16 +141,19 @@ async fn metadata(
 }
 
 impl OneByOne {
-    async fn of(by_id: &ById, shared: &Shared<'_>) -> Result<Self, EntityError> {
+    async fn of(by_id: &ById, asked: &Asked<'_>) -> Result<Self, EntityError> {
+        let parent = by_id.entity.as_str();
+        let Some(table) = asked.shared.lake.table(&TableName::new(parent)?).await? else {
+            // Nothing read is not an empty list.
+            let (entity, parent) = (asked.job.entity.name.clone(), parent.to_owned());
+            return Err(EntityError::NoParents { entity, parent });
+        };
         let mut ids = BTreeSet::new();
-        if let Some(table) = shared.lake.table(&TableName::new(by_id.entity.as_str())?).await? {
-            let columns = Some(vec![by_id.column.clone()]);
-            for file in table.files("").await? {
-                let read = ReadFile { columns: columns.clone(), ..ReadFile::default() };
-                let mut batches = table.read(&file, read).await?;
-                while let Some(batch) = batches.try_next().await? {
-                    ids.extend(texts(&batch, &by_id.column, 0..batch.num_rows() as u64));
-                }
+        for file in table.files("").await? {
+            let read = ReadFile { columns: Some(vec![by_id.column.clone()]), ..ReadFile::default() };
+            let mut batches = table.read(&file, read).await?;
+            while let Some(batch) = batches.try_next().await? {
+                ids.extend(texts(&batch, &by_id.column, 0..batch.num_rows() as u64));
             }
         }
         let source = ListSource { path: by_id.path.clone(), query: by_id.query.clone(), ..ListSource::default() };

@@ -8,23 +8,32 @@
     reason = "what a test does not expect ends it"
 )]
 
+mod audit_log;
 mod bad_input;
 mod bucket;
 mod catalogue;
 mod catalogue_pages;
 mod catalogue_records;
+mod columns;
+mod columns_hidden;
 mod costs;
+mod custom;
 mod dependencies;
+mod elements;
 mod everything;
 mod expected;
 mod first_run;
 mod killed;
+mod klasses;
+mod lists;
 mod local_lake;
 mod nothing_lost;
+mod parents;
 mod parts;
 mod public_client;
 mod readme;
 mod requests;
+mod rows;
 mod secrets;
 mod starts;
 mod stopped;

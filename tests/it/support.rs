@@ -92,17 +92,27 @@ impl Org {
     pub(crate) fn config(&self, catalog: &Catalog) -> Config {
         let text = std::fs::read_to_string(self.path("pipelines.yaml")).unwrap();
         let text = text.replace("./lake", self.lake().to_str().unwrap());
-        let environment = [("KUSTOMER_API_KEY".to_owned(), TOKEN.to_owned())].into();
+        let mut environment = self.environment.clone();
+        environment.entry("KUSTOMER_API_KEY".to_owned()).or_insert_with(|| TOKEN.to_owned());
         Config::parse("pipelines.yaml", &text, &environment, catalog).unwrap()
     }
 
     /// A run inside this process, which need not wait between attempts.
     pub(crate) async fn inside(&self, command: run::Command, world: &World) -> Result<Report, RunError> {
-        let catalog = Catalog::embedded().unwrap();
-        let config = self.config(&catalog);
+        self.inside_of(&Catalog::embedded().unwrap(), command, world).await
+    }
+
+    /// The same, of the entities of another catalogue.
+    pub(crate) async fn inside_of(
+        &self,
+        catalog: &Catalog,
+        command: run::Command,
+        world: &World,
+    ) -> Result<Report, RunError> {
+        let config = self.config(catalog);
         let watch = Watch::new(&config.pipelines);
         let (_stop, stop) = tokio::sync::watch::channel(None);
-        Run { config: &config, catalog: &catalog, command, world, watch, stop }.execute().await
+        Run { config: &config, catalog, command, world, watch, stop }.execute().await
     }
 
     /// A run inside this process that must end well.

@@ -19,12 +19,17 @@ use crate::support::{Org, entity};
 use crate::witness::TABLES;
 
 /// The records of which the rows of a local table were made, by id.
-async fn rebuilt(lake: &Path, name: &str) -> BTreeMap<String, Value> {
+pub(crate) async fn rebuilt(lake: &Path, name: &str) -> BTreeMap<String, Value> {
+    rebuilt_as(lake, name, name).await
+}
+
+/// The same of a table of another name than its entity.
+pub(crate) async fn rebuilt_as(lake: &Path, name: &str, entity: &str) -> BTreeMap<String, Value> {
     let destination = Destination::parse(&lake.display().to_string(), Path::new("."), S3Settings::default()).unwrap();
     let lake = Lake::open(&destination, Arc::new(SystemClock::new()), Arc::new(Entropy::system())).unwrap();
     let table = lake.table(&TableName::new(name).unwrap()).await.unwrap().unwrap();
     let catalog = Catalog::embedded().unwrap();
-    let schema = TableSchema::new(catalog.get(name).unwrap());
+    let schema = TableSchema::new(catalog.get(entity).unwrap());
     let schema = schema.with_custom(custom_columns(&schema, Some(table.schema()), Vec::new()));
     let mut records = BTreeMap::new();
     for file in table.files("id").await.unwrap() {
@@ -40,7 +45,7 @@ async fn rebuilt(lake: &Path, name: &str) -> BTreeMap<String, Value> {
 }
 
 /// Records as the source gave them, one a line, by id.
-fn given(lines: &[u8]) -> BTreeMap<String, Value> {
+pub(crate) fn given(lines: &[u8]) -> BTreeMap<String, Value> {
     let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let records = lines.map(|line| canonical(serde_json::from_slice(line).unwrap()));
     records.map(|record| (record["id"].as_str().unwrap().to_owned(), record)).collect()
@@ -79,7 +84,8 @@ pub(crate) fn unified(value: Value) -> Value {
     }
 }
 
-fn assert_same(table: &str, mut expected: BTreeMap<String, Value>, found: &BTreeMap<String, Value>) {
+/// What was found is what was expected, record by record.
+pub(crate) fn assert_same(table: &str, mut expected: BTreeMap<String, Value>, found: &BTreeMap<String, Value>) {
     for (id, record) in found {
         assert_eq!(Some(record), expected.remove(id).as_ref(), "{table} {id}: found and expected");
     }

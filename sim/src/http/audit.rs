@@ -157,7 +157,7 @@ impl Call<'_> {
         let older = page.last().map(|oldest| link("before", &["before"], oldest));
         let more = more || (self.switches.audit_end == AuditEnd::EmptyPage && older.is_some());
         let next = match Next::of(self.switches.next_links, more) {
-            Next::None => None,
+            Next::None | Next::Unstated => None,
             Next::Page => older,
             Next::OtherOrigin => older.map(|link| elsewhere(&link)),
         };

@@ -24,6 +24,8 @@ pub(crate) enum Next {
     None,
     Page,
     OtherOrigin,
+    /// It is not even said that there is none.
+    Unstated,
 }
 
 impl Next {
@@ -32,6 +34,7 @@ impl Next {
         match (links, more) {
             (NextLinks::Endless, _) | (NextLinks::Honest, true) => Self::Page,
             (NextLinks::OtherOrigin, true) => Self::OtherOrigin,
+            (NextLinks::Unstated, _) => Self::Unstated,
             (NextLinks::Honest | NextLinks::OtherOrigin, false) => Self::None,
         }
     }
@@ -55,7 +58,7 @@ impl Listing<'_> {
         meta.insert("page".into(), page.into());
         meta.extend(self.meta.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let next = match self.next {
-            Next::None => None,
+            Next::None | Next::Unstated => None,
             Next::Page => Some(link(page + 1)),
             Next::OtherOrigin => Some(elsewhere(&link(page + 1))),
         };
@@ -65,7 +68,9 @@ impl Listing<'_> {
             "prev": (page > 1).then(|| link(page - 1)),
             "next": next,
         });
-        if let (Some(last), Some(links)) = (self.last, links.as_object_mut()) {
+        if let (Next::Unstated, Some(links)) = (self.next, links.as_object_mut()) {
+            links.retain(|name, _| name == "self");
+        } else if let (Some(last), Some(links)) = (self.last, links.as_object_mut()) {
             links.insert("last".into(), link(last.max(1)).into());
         }
         let mut out = Vec::with_capacity(capacity);

@@ -52,6 +52,7 @@ impl Call<'_> {
     pub(super) fn metadata(&self, resource: &str) -> Reply {
         let hidden = match self.switches.metadata_access {
             MetadataAccess::Full => false,
+            MetadataAccess::Absent => return Reply::not_found(),
             MetadataAccess::NotOfNotes => resource == "note",
             MetadataAccess::NotOfKobjects => resource.starts_with("kobject."),
         };

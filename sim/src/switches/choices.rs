@@ -103,6 +103,8 @@ choices! {
         OtherOrigin,
         /// To the next page, also after the last.
         Endless,
+        /// There are no links to other pages.
+        Unstated,
     }
     /// The order of the small lists.
     ShelfOrder {
@@ -133,6 +135,8 @@ choices! {
         NotOfNotes,
         /// All but those of KObjects.
         NotOfKobjects,
+        /// None: there are no metadata at all.
+        Absent,
     }
     /// Which users the unfiltered list shows.
     UserList {
