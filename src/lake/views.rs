@@ -66,6 +66,12 @@ impl Views {
         Ok(Self { lake: lake.clone(), tables: Mutex::new(tables) })
     }
 
+    /// The columns of every table.
+    pub async fn schemas(&self) -> BTreeMap<TableName, SchemaRef> {
+        let tables = self.tables.lock().await;
+        tables.iter().map(|(name, table)| (name.clone(), SchemaRef::clone(&table.schema))).collect()
+    }
+
     /// The text of `views.sql`, in the order of the tables' names.
     pub async fn sql(&self) -> String {
         views_sql(self.tables.lock().await.values())

@@ -1,11 +1,13 @@
 //! One job a klass: the tables of an organisation's own objects.
 //!
-//! The rule: a klass keeps its table for ever. Where the names of two klasses would give one table,
-//! the older klass has the plain name, and the other one's name gets an ending that depends on itself
-//! alone; a table that exists under such a name stays the klass's own.
+//! The rule: a klass keeps its table for ever, and never gets that of another one. Each table tells of
+//! what it is. Where the names of two klasses would give one table, the older klass has the plain name,
+//! and the other one's name gets an ending that depends on itself alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
 
 use super::discovery::{Discovery, Klass};
 use super::entity::Shared;
@@ -14,7 +16,7 @@ use super::job::Job;
 use crate::api::Pages;
 use crate::catalog::{Access, Catalog, Entity, EntityName, History};
 use crate::extract::WalkError;
-use crate::table::name_candidates;
+use crate::table::{RESOURCE_METADATA, name_candidates};
 
 /// Where the name of the klass stands in what the catalogue says of all klasses.
 const KLASS: &str = "{klass}";
@@ -22,12 +24,20 @@ const KLASS: &str = "{klass}";
 /// The jobs of the klasses that a job of all klasses stands for.
 pub(super) async fn jobs(shared: &Shared<'_>, job: &Job, pages: &dyn Pages) -> Result<Vec<(Klass, Job)>, EntityError> {
     let klasses = shared.discovery.klasses(shared.catalog, pages).await?;
-    let tables = shared.lake.tables().await?;
-    of_klasses(job, &klasses, &tables.iter().map(|name| name.as_str().to_owned()).collect())
+    let tables = shared.views.schemas().await;
+    let resource = |schema: &SchemaRef| {
+        let fields = schema.fields().iter();
+        fields.filter_map(|field| field.metadata().get(RESOURCE_METADATA)).next().cloned()
+    };
+    let tables = tables.iter().map(|(name, schema)| (name.as_str().to_owned(), resource(schema)));
+    of_klasses(job, &klasses, &tables.collect())
 }
 
-/// The same; `tables` are those that exist.
-fn of_klasses(job: &Job, klasses: &[Klass], tables: &BTreeSet<String>) -> Result<Vec<(Klass, Job)>, EntityError> {
+/// The tables that exist, and of what they are as far as they tell it.
+type Tables = BTreeMap<String, Option<String>>;
+
+/// The same with these tables.
+fn of_klasses(job: &Job, klasses: &[Klass], tables: &Tables) -> Result<Vec<(Klass, Job)>, EntityError> {
     let wanted = job.pipeline.klasses.as_deref();
     if let Some(unknown) =
         wanted.and_then(|wanted| wanted.iter().find(|name| klasses.iter().all(|klass| klass.name != **name)))
@@ -70,7 +80,7 @@ pub(super) async fn described(
 fn of_klass(job: &Job, klass: &Klass, table: &str) -> Job {
     let mut entity = Entity::clone(&job.entity);
     entity.name = EntityName::new(table);
-    entity.resource_type = format!("{}.{}", entity.resource_type, klass.name);
+    entity.resource_type = resource_type(&entity, klass);
     entity.custom = entity.custom.map(|custom| custom.replace(KLASS, &klass.name));
     if let Access::Klasses { prefix, parent, moved_by } = &job.entity.access {
         entity.access = Access::Search {
@@ -84,13 +94,24 @@ fn of_klass(job: &Job, klass: &Klass, table: &str) -> Job {
     Job { line: job.line, entity: Arc::new(entity), pipeline, elements: Vec::new() }
 }
 
-fn table_name(entity: &Entity, klass: &Klass, taken: &BTreeSet<String>, tables: &BTreeSet<String>) -> String {
+fn resource_type(entity: &Entity, klass: &Klass) -> String {
+    format!("{}.{}", entity.resource_type, klass.name)
+}
+
+/// The table that is the klass's own already; else the first of its names that is neither taken nor another's.
+fn table_name(entity: &Entity, klass: &Klass, taken: &BTreeSet<String>, tables: &Tables) -> String {
     let prefix = match &entity.access {
         Access::Klasses { prefix, .. } => prefix.as_str(),
         _ => "",
     };
     let names: Vec<String> = name_candidates(prefix, &klass.name).collect();
-    let own = names.iter().skip(1).find(|name| tables.contains(*name));
-    let free = || names.iter().find(|name| !taken.contains(&name.to_ascii_lowercase()));
-    own.or_else(free).or(names.first()).cloned().unwrap_or_default()
+    let resource = resource_type(entity, klass);
+    let is_own = |name: &&String| tables.get(*name).is_some_and(|of| of.as_ref() == Some(&resource));
+    let is_free = |name: &&String| {
+        let is_others = |(table, of): (&String, &Option<String>)| {
+            table.eq_ignore_ascii_case(name) && of.as_ref().is_some_and(|of| *of != resource)
+        };
+        !taken.contains(&name.to_ascii_lowercase()) && !tables.iter().any(is_others)
+    };
+    names.iter().find(is_own).or_else(|| names.iter().find(is_free)).or(names.first()).cloned().unwrap_or_default()
 }

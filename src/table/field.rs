@@ -17,6 +17,9 @@ pub const TYPE_METADATA: &str = "kustlake.type";
 /// Key of the field metadata that tells what became of the values, unless they stand there as they are: `hash`.
 pub const TREATMENT_METADATA: &str = "kustlake.treatment";
 
+/// Key of the field metadata of a resource's own id that tells the JSON:API type of the resource: of what the table is.
+pub const RESOURCE_METADATA: &str = "kustlake.resource";
+
 /// Every type and the name that [`TYPE_METADATA`] tells.
 const TYPE_NAMES: [(ColumnType, &str); 7] = [
     (ColumnType::String, "string"),
@@ -28,8 +31,8 @@ const TYPE_NAMES: [(ColumnType, &str); 7] = [
     (ColumnType::Json, "json"),
 ];
 
-/// The Arrow field of a column.
-pub(super) fn field(column: &Column, treatment: Treatment) -> Field {
+/// The Arrow field of a column of a table of such resources.
+pub(super) fn field(column: &Column, treatment: Treatment, resource_type: &str) -> Field {
     let mut metadata = HashMap::from([(TYPE_METADATA.to_owned(), type_name(column.kind).to_owned())]);
     let attribute = match &column.source {
         Source::Id => Some("id".to_owned()),
@@ -38,6 +41,9 @@ pub(super) fn field(column: &Column, treatment: Treatment) -> Field {
         Source::Given(_) | Source::System(_) => None,
     };
     metadata.extend(attribute.map(|attribute| (ATTRIBUTE_METADATA.to_owned(), attribute)));
+    if column.source == Source::Id {
+        metadata.insert(RESOURCE_METADATA.to_owned(), resource_type.to_owned());
+    }
     if treatment == Treatment::Hash {
         metadata.insert(TREATMENT_METADATA.to_owned(), "hash".to_owned());
     }

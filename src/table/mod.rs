@@ -49,7 +49,7 @@ pub use conform::conform;
 pub use convert::{ConvertError, Converted, Converter, RawRecord, UnknownAttributes};
 pub use custom::{custom_column, custom_columns, name_candidates};
 pub use elements::Explosion;
-pub use field::{ATTRIBUTE_METADATA, TREATMENT_METADATA, TYPE_METADATA};
+pub use field::{ATTRIBUTE_METADATA, RESOURCE_METADATA, TREATMENT_METADATA, TYPE_METADATA};
 pub use given::{GivenValues, with_given};
 pub use join::Change;
 pub use merge::Merger;

@@ -187,7 +187,7 @@ impl TableSchema {
 impl Parts {
     /// With the Arrow schemas that the columns now have.
     fn with_fields(mut self) -> TableSchema {
-        let fields = self.columns.iter().map(|column| field(column, self.treatments.of(column)));
+        let fields = self.columns.iter().map(|column| field(column, self.treatments.of(column), &self.resource_type));
         let fields: Vec<_> = fields.collect();
         let raw = self.elements.iter().map(|of| Field::new(raw_column(of), data_type(ColumnType::Json), true));
         self.wide = Arc::new(Schema::new(fields.iter().cloned().chain(raw).collect::<Vec<_>>()));

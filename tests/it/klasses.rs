@@ -206,3 +206,17 @@ async fn klasses_whose_names_collide_keep_their_tables_when_the_older_one_disapp
     assert_eq!(by_id(&org.lake(), "kobject_ecomm_order").await, before);
     assert_eq!(tables(&org).await.len(), TABLES.len());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_klass_never_gets_the_table_of_another_one_that_is_gone() {
+    let org = org("pipelines: {kobjects: {klasses: [ecomm-order]}}").await;
+    run(&org, Exit::Ok).await;
+    let before = by_id(&org.lake(), "kobject_ecomm_order").await;
+    let mut left = klasses(&org);
+    left.retain(|klass| klass["attributes"]["name"] != "ecomm-order");
+    org.sim.serve_list("/v1/klasses", left);
+    org.configure("", "pipelines: {kobjects: {}}");
+    run(&org, Exit::Ok).await;
+    assert_holds(&org, "Ecomm_Order", "kobject_Ecomm_Order_bee82d05").await;
+    assert_eq!(by_id(&org.lake(), "kobject_ecomm_order").await, before);
+}
