@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{ClockSpec, SimClock};
 use crate::context::Context;
 use crate::error::SimError;
+use crate::http::Route;
 use crate::http::auth::TokenSpec;
 use crate::http::serve;
 use crate::shared::Shared;
@@ -248,6 +249,12 @@ impl SimHandle {
         value: Value,
     ) -> Result<(), SimError> {
         self.shared.add_custom_attribute(resource, name, property, value)
+    }
+
+    /// Whether it knows what a path means, apart from [`Self::serve_list`].
+    #[must_use]
+    pub fn serves(&self, path: &str) -> bool {
+        Route::of(path) != Route::Unknown
     }
 
     /// Serves a list of resources at a path such as `/v1/widgets`, paged like every list; it takes the place of what

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kustlake::api::{Patience, RetrySettings};
-use kustlake::catalog::Catalog;
+use kustlake::catalog::{Access, Catalog};
 use kustlake::clock::{Entropy, SystemClock};
 use kustlake::config::Config;
 use kustlake::run::{self, Exit, Report, Run, RunError, Watch, World};
 use kustlake_sim::{ClockSpec, SimHandle, SimServer, Switches, WorldSpec};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::parts::source;
 
 /// The key that the simulator accepts for everything.
 pub(crate) const TOKEN: &str = "sim-token";
@@ -36,6 +38,7 @@ impl Org {
 
     pub(crate) async fn with_clock(world: WorldSpec, switches: Switches, clock: ClockSpec) -> Self {
         let sim = SimServer::start(world, switches, clock).await.unwrap();
+        serve_new_entities(&sim);
         let org = Self { sim, folder: TempDir::new().unwrap(), environment: BTreeMap::new() };
         org.configure("", "");
         org
@@ -128,6 +131,22 @@ impl Org {
         assert_eq!(ended.code, 0, "{ended:#?}");
         ended.report()
     }
+}
+
+/// Serves the fixtures of entities that the simulator does not know, so that a new one needs nothing but its files.
+fn serve_new_entities(sim: &SimHandle) {
+    for entity in Catalog::embedded().unwrap().iter() {
+        let Access::Lists { lists, .. } = &entity.access else { continue };
+        for list in lists.iter().filter(|list| !sim.serves(&list.path)) {
+            sim.serve_list(&list.path, fixture(entity.name.as_str())["data"].as_array().unwrap().clone());
+        }
+    }
+}
+
+/// The invented answer of the API about an entity.
+pub(crate) fn fixture(entity: &str) -> Value {
+    let text = std::fs::read_to_string(source(&format!("tests/fixtures/{entity}.json"))).unwrap();
+    serde_json::from_str(&text).unwrap()
 }
 
 /// A world in which a failed request is sent again at once.

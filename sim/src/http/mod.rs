@@ -18,4 +18,5 @@ mod search;
 mod server;
 mod shelf;
 
+pub(crate) use self::route::Route;
 pub(crate) use self::server::serve;
