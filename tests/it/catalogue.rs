@@ -140,7 +140,7 @@ fn assert_complains(catalog: &Catalog, folder: &Path, expected: &[&str]) {
 #[test]
 fn every_known_attribute_has_a_column_and_every_column_a_value() {
     let catalog = Catalog::embedded().unwrap();
-    assert_eq!(catalog.iter().count(), 50);
+    assert!(catalog.iter().count() >= 50, "one is missing");
     assert_complains(&catalog, &fixtures(), &[]);
 }
 
