@@ -228,15 +228,8 @@ impl Run<'_> {
     async fn follow_moves(&self, shared: &Shared<'_>, jobs: &[Job], reports: &Reports, mut ended: Ended) -> Ended {
         for job in jobs.iter().filter(|job| job.entity.access.moved_by().is_some()) {
             let Some(progress) = self.watch.entities.get(job.line) else { continue };
-            let single = match &job.entity.access {
-                Access::Klasses { .. } => match klasses::jobs(shared, job, shared.pages).await {
-                    Ok(klasses) => klasses.into_iter().map(|(_, job)| job).collect(),
-                    // Its own load has told why.
-                    Err(_) => Vec::new(),
-                },
-                _ => vec![job.clone()],
-            };
-            for job in &single {
+            // Why klasses cannot be told, their own load has said.
+            for job in &klasses::tables(shared, job, shared.pages).await.unwrap_or_default() {
                 let moved = match Load::new(shared, job, progress).follow_moves().await {
                     Ok(None) => continue,
                     Ok(Some(loaded)) => Done::of(job, Ok(loaded)),

@@ -33,6 +33,14 @@ pub(super) async fn jobs(shared: &Shared<'_>, job: &Job, pages: &dyn Pages) -> R
     of_klasses(job, &klasses, &tables.collect())
 }
 
+/// The jobs of the single tables that a job stands for.
+pub(super) async fn tables(shared: &Shared<'_>, job: &Job, pages: &dyn Pages) -> Result<Vec<Job>, EntityError> {
+    if !matches!(job.entity.access, Access::Klasses { .. }) {
+        return Ok(vec![job.clone()]);
+    }
+    Ok(jobs(shared, job, pages).await?.into_iter().map(|(_, job)| job).collect())
+}
+
 /// The tables that exist, and of what they are as far as they tell it.
 type Tables = BTreeMap<String, Option<String>>;
 

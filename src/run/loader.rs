@@ -282,7 +282,7 @@ impl Loader {
     /// Which rows of `incoming` are older than those of this version of the table.
     pub(super) async fn stale_in(&self, table: &Table, incoming: &RecordBatch) -> Result<Vec<u64>, EntityError> {
         match &self.way {
-            Way::Upsert(upsert) => Ok(upsert.outcomes(table, &self.visible(incoming)?).await?.stale),
+            Way::Upsert(upsert) => upsert.stale(table, &self.visible(incoming)?).await,
             Way::Replace(_) => Ok(Vec::new()),
         }
     }

@@ -71,7 +71,7 @@ pub async fn preview(config: &Config, catalog: &Catalog, world: &World) -> Resul
     let Jobs { first, below } = Jobs::of(&config.pipelines, catalog);
     let mut previews = Vec::new();
     for job in first.iter().chain(&below) {
-        match tables(&shared, job).await {
+        match klasses::tables(&shared, job, shared.pages).await {
             Ok(jobs) => {
                 for job in jobs {
                     let preview = Preview::of(&shared, &job, &previews).await;
@@ -82,15 +82,6 @@ pub async fn preview(config: &Config, catalog: &Catalog, world: &World) -> Resul
         }
     }
     Ok(Outlook { until, previews, requests_a_minute: source.client.allowance() })
-}
-
-/// The jobs of the single tables of a job.
-async fn tables(shared: &Shared<'_>, job: &Job) -> Result<Vec<Job>, EntityError> {
-    if !matches!(job.entity.access, Access::Klasses { .. }) {
-        return Ok(vec![job.clone()]);
-    }
-    let jobs = klasses::jobs(shared, job, shared.pages).await?;
-    Ok(jobs.into_iter().map(|(_, job)| job).collect())
 }
 
 impl Preview {

@@ -154,13 +154,10 @@ impl Upsert {
         })
     }
 
-    /// What the rows of `incoming` would do to this version of the table.
-    pub(super) async fn outcomes(&self, table: &Table, incoming: &RecordBatch) -> Result<Outcomes, EntityError> {
+    /// The rows of `incoming` that are older than what this version of the table has.
+    pub(super) async fn stale(&self, table: &Table, incoming: &RecordBatch) -> Result<Vec<u64>, EntityError> {
         let schema = widened(table.schema(), &self.missing_columns(table));
-        let Survey { known, mut outcomes, .. } = self.survey(table, &schema, incoming, None).await?;
-        outcomes.changed.extend((0..incoming.num_rows() as u64).filter(|row| !known.contains(row)));
-        outcomes.changed.sort_unstable();
-        Ok(outcomes)
+        Ok(self.survey(table, &schema, incoming, None).await?.outcomes.stale)
     }
 
     /// Compares the incoming rows with every file that can hold one of them, or another row of their parents.
