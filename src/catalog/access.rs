@@ -17,6 +17,15 @@ pub enum Access {
         context: String,
         /// Where records are that were not updated for two years.
         history: History,
+        /// Path of one record, `{id}` standing for its id: what a delete is confirmed by.
+        #[serde(default)]
+        record: Option<String>,
+        /// What tells that a record was deleted.
+        #[serde(default)]
+        deleted_by: Option<DeletedBy>,
+        /// What stands for `{klass}` in that path: the klass of the records, where they have one.
+        #[serde(skip)]
+        klass: Option<String>,
         /// Search attribute by which equal timestamps can be told apart further: `message_customer_id`.
         #[serde(default)]
         parent: Option<String>,
@@ -28,6 +37,9 @@ pub enum Access {
     Klasses {
         /// Before the name of the klass in context and attributes: `kobject_`.
         prefix: String,
+        /// Path of one record; `{klass}` and `{id}` stand for its klass and its id.
+        #[serde(default)]
+        record: Option<String>,
         /// End of the search attribute by which equal timestamps can be told apart further: `customer_id`.
         #[serde(default)]
         parent: Option<String>,
@@ -89,6 +101,12 @@ pub enum Access {
 }
 
 impl Access {
+    /// A search of which nothing more is known.
+    #[must_use]
+    pub const fn search(context: String, history: History) -> Self {
+        Self::Search { context, history, record: None, deleted_by: None, klass: None, parent: None, moved_by: None }
+    }
+
     /// Whether the search API is asked, for which a role of its own is needed.
     #[must_use]
     pub const fn searches(&self) -> bool {
@@ -136,6 +154,33 @@ impl Access {
     pub const fn moved_by(&self) -> Option<&MovedBy> {
         match self {
             Self::Search { moved_by, .. } | Self::Klasses { moved_by, .. } => moved_by.as_ref(),
+            Self::Lists { .. }
+            | Self::Log { .. }
+            | Self::PerParent { .. }
+            | Self::Elements { .. }
+            | Self::Metadata { .. } => None,
+        }
+    }
+
+    /// What tells that a record was deleted.
+    #[must_use]
+    pub const fn deleted_by(&self) -> Option<&DeletedBy> {
+        match self {
+            Self::Search { deleted_by, .. } => deleted_by.as_ref(),
+            Self::Klasses { .. }
+            | Self::Lists { .. }
+            | Self::Log { .. }
+            | Self::PerParent { .. }
+            | Self::Elements { .. }
+            | Self::Metadata { .. } => None,
+        }
+    }
+
+    /// The path of one record, where a delete can be confirmed by reading it.
+    #[must_use]
+    pub fn record(&self) -> Option<&str> {
+        match self {
+            Self::Search { record, .. } | Self::Klasses { record, .. } => record.as_deref(),
             Self::Lists { .. }
             | Self::Log { .. }
             | Self::PerParent { .. }
@@ -227,6 +272,18 @@ pub struct MovedBy {
     /// A list of the records of a parent (`{id}` in its path), where search does not show those of long ago.
     #[serde(default)]
     pub list: Option<String>,
+}
+
+/// An entity whose records tell that others were deleted (API reference, section 12).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeletedBy {
+    /// The entity.
+    pub entity: EntityName,
+    /// Its column with the id of what was deleted.
+    pub column: String,
+    /// What its columns hold when they tell that.
+    pub when: BTreeMap<String, String>,
 }
 
 /// What it means that a record is no longer in the lists of its parent.

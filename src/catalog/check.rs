@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use super::access::{Absent, Access, ElementsOf};
+use super::access::{Absent, Access, DeletedBy, ElementsOf};
 use super::column::{ColumnType, PARENT_COLUMN, Source};
 use super::entity::{Entity, EntityName, Mode};
 
@@ -106,6 +106,12 @@ pub(super) fn related(entities: &BTreeMap<EntityName, Entity>) -> Result<(), Cat
             && !holds_ids(entities.get(&moved_by.entity), &moved_by.column)
         {
             return refuse(format!("access: {} has no text column {}", moved_by.entity, moved_by.column));
+        }
+        if let Some(DeletedBy { entity: by, column, when }) = entity.access.deleted_by()
+            && let Some(column) =
+                [column].into_iter().chain(when.keys()).find(|column| !holds_ids(entities.get(by), column))
+        {
+            return refuse(format!("access: {by} has no text column {column}"));
         }
         let Some(name) = entity.access.parent() else { continue };
         let Some(parent) = entities.get(name) else {

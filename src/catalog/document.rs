@@ -25,7 +25,11 @@ pub fn page(catalog: &Catalog, entity: &Entity) -> String {
         );
     }
     let _ = write!(page, "Requests: {}\n\n", cost(&entity.access));
-    let _ = write!(page, "Deletes show by: {}.\n\n", text(&entity.deletes));
+    let _ = write!(page, "Deletes show by: {}.", text(&entity.deletes));
+    if let Some(record) = entity.access.record() {
+        let _ = write!(page, " That a record is gone for good is confirmed by `GET {record}`.");
+    }
+    page.push_str("\n\n");
     page.push_str("## Roles\n\n");
     page.push_str(&roles(entity));
     page.push_str("\n## Columns\n\n| column | type | meaning | from | sensitivity |\n|---|---|---|---|---|\n");

@@ -14,7 +14,9 @@ mod overview;
 
 use std::collections::BTreeMap;
 
-pub use access::{Absent, Access, ById, ElementShape, ElementsOf, History, Included, ListSource, MovedBy, ToldBy};
+pub use access::{
+    Absent, Access, ById, DeletedBy, ElementShape, ElementsOf, History, Included, ListSource, MovedBy, ToldBy,
+};
 pub use check::CatalogError;
 pub use column::{
     AttributePath, Column, ColumnType, Given, PARENT_COLUMN, Relation, Sensitivity, Source, SystemColumn,

@@ -54,6 +54,8 @@ pub(super) enum Command {
     Backfill(Backfill),
     /// Tell how far each table is
     Status(Status),
+    /// Compare the tables with the source; tells first what that costs
+    Verify(Verify),
     /// List the entities that can be loaded, or describe one
     Entities(Entities),
     /// Print DuckDB views over the live files of all tables
@@ -101,6 +103,16 @@ pub(super) struct Status {
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    pub(super) only: Only,
+
+    /// Read again what differs, and remove or mark what is gone
+    #[arg(long)]
+    pub(super) repair: bool,
 }
 
 #[derive(Debug, ClapArgs)]

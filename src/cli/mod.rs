@@ -16,6 +16,7 @@ mod signals;
 mod status;
 mod table;
 mod terminal;
+mod verify;
 mod views;
 
 use std::collections::BTreeSet;
@@ -28,7 +29,7 @@ use self::args::{Args, Command};
 use self::terminal::{Style, Terminal};
 use crate::catalog::{Access, Catalog};
 use crate::config::{self, Config};
-use crate::run::{Exit, RunError};
+use crate::run::{Exit, Repair, RunError};
 
 /// Parses the command line, does what it says, and gives the exit code.
 #[must_use]
@@ -88,6 +89,10 @@ async fn dispatch(args: &Args, terminal: &Terminal) -> Result<Exit, RunError> {
             run::run(&config, command, terminal, &catalog).await
         }
         Command::Status(status) => status::status(&load(&args.config, &catalog)?, status, terminal, &catalog).await,
+        Command::Verify(verify) => {
+            let repair = if verify.repair { Repair::All } else { Repair::None };
+            verify::verify(&selected(args, &catalog, &verify.only.only)?, repair, terminal, &catalog).await
+        }
         Command::Entities(asked) => entities::entities(asked, &catalog, terminal),
         Command::Views => views::views(&load(&args.config, &catalog)?, terminal).await,
         Command::Completions { shell } => {

@@ -4,6 +4,7 @@
 //! the window. It never skips and never takes an answer that does not state its end for the end.
 
 mod aside;
+mod census;
 mod list;
 mod log;
 mod plan;
@@ -12,5 +13,6 @@ mod tie;
 mod walk;
 
 pub use aside::Aside;
+pub use census::{Census, Findings, Histogram, Shelf, Span, findings, spans};
 pub use plan::{Known, LookBack, Place, Plan, Present, Progress, Step, plan, run_window};
 pub use walk::{Read, Walk, WalkError, count};

@@ -88,8 +88,7 @@ impl Plan {
 /// Plans the reading of `window` at present.
 #[must_use]
 pub fn plan(access: &Access, window: Window, now: impl Into<Present>) -> Plan {
-    let Present { earliest, latest } = now.into();
-    let (zone_begins, zone_end) = (earliest - SEARCH_REACH - ZONE, latest - SEARCH_REACH + ZONE);
+    let (zone_begins, zone_end) = zone(now.into());
     let step = |place, progress| move |window| Step { place, window, progress };
     let history = match access {
         Access::Search { history: History::Archive, .. } => Place::Archive,
@@ -108,6 +107,11 @@ pub fn plan(access: &Access, window: Window, now: impl Into<Present>) -> Plan {
     let old = old.map(step(history, Progress::Cursor));
     let recent = window.since(zone_end).map(step(Place::Live, Progress::Cursor));
     Plan { steps: [zone, old, recent].into_iter().flatten().collect(), zone_end }
+}
+
+/// Around the two-year boundary: before its beginning only the archive has records, from its end on only search.
+pub(super) fn zone(now: Present) -> (DateTime<Utc>, DateTime<Utc>) {
+    (now.earliest - SEARCH_REACH - ZONE, now.latest - SEARCH_REACH + ZONE)
 }
 
 /// What is known of a table before a run.
@@ -177,7 +181,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn access(history: History) -> Access {
-        Access::Search { context: "note".to_owned(), history, parent: None, moved_by: None }
+        Access::search("note".to_owned(), history)
     }
 
     fn lists() -> Access {

@@ -40,10 +40,10 @@ impl Subject {
     }
 
     /// A query for the number of records in a window, with as little beside it as can be.
-    pub(super) fn count(&self, window: &Window) -> Request {
+    pub(super) fn count(&self, window: &Window, deleted: Deleted) -> Request {
         let all = self.range("updated_at", window.from(), window.until()).to_vec();
         let whole = self.search(all, Vec::new(), 1);
-        Request::Search(Search { page_size: 1, content: Content::IdsOnly, total: Total::Exact, ..whole })
+        Request::Search(Search { page_size: 1, content: Content::IdsOnly, deleted, total: Total::Exact, ..whole })
     }
 
     fn search(&self, mut all: Vec<Criterion>, none: Vec<Criterion>, page: u32) -> Search {

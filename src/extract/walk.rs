@@ -8,7 +8,7 @@ use super::list::{ListWalk, Scope};
 use super::log::LogWalk;
 use super::plan::{Place, Step};
 use super::search::{PAGE_SIZE, SearchWalk, Subject};
-use crate::api::{ApiError, Criterion, Index, InvalidPath, Operand, Operator, Pages, Record};
+use crate::api::{ApiError, Criterion, Deleted, Index, InvalidPath, Operand, Operator, Pages, Record};
 use crate::catalog::{Access, History, ListSource};
 use crate::window::Window;
 
@@ -116,7 +116,7 @@ pub async fn count(access: &Access, step: &Step, pages: &dyn Pages) -> Result<(O
     };
     let index = if step.place == Place::Live { Index::Live } else { Index::Archive };
     let subject = Subject { index, context: context.clone(), parent: None, only: None };
-    let total = pages.page(&subject.count(&step.window)).await?.total;
+    let total = pages.page(&subject.count(&step.window, Deleted::Included)).await?.total;
     // Each page repeats the last record of the page before it.
     let fresh = u64::from(PAGE_SIZE) - 1;
     Ok((total, total.map_or(1, |total| total.div_ceil(fresh).max(1))))

@@ -43,15 +43,18 @@ pub struct EntityState {
     /// The end of the last run that committed it or found it unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run: Option<DateTime<Utc>>,
-    /// The end of the last wider look back.
+    /// The beginning of the last run that looked back wider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_rescan: Option<DateTime<Utc>>,
-    /// The end of the last reconciliation.
+    /// The beginning of the last run that compared what exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_reconcile: Option<DateTime<Utc>>,
     /// The last move of records to another parent that was followed, by the instant at which its row was taken up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved: Option<DateTime<Utc>>,
+    /// The last delete that another table told of and that was followed, by the instant at which its row was taken up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletes_told: Option<DateTime<Utc>>,
     /// Rows of the table after the last run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
@@ -134,6 +137,7 @@ impl EntityState {
             last_rescan: newer.last_rescan.max(older.last_rescan),
             last_reconcile: newer.last_reconcile.max(older.last_reconcile),
             moved: newer.moved.max(older.moved),
+            deletes_told: newer.deletes_told.max(older.deletes_told),
             rest: merge_rest(newer.rest, older.rest),
             ..newer
         }

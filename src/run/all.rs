@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
 
+use super::afterwards::Afterwards;
 use super::budget;
 use super::discovery::{Discovery, Klass};
 use super::done::{Done, Failed, Reports};
@@ -17,6 +18,7 @@ use super::exit::Exit;
 use super::job::{Job, Jobs};
 use super::klasses;
 use super::progress::{Counted, EntityProgress, Phase};
+use super::reconcile::Repair;
 use super::report::{Outcome, Report, Requests, Skip, Skipped};
 use super::session::{self, Source, World};
 use crate::api::Usage;
@@ -39,6 +41,8 @@ pub enum Command {
         /// The first instant after it.
         end: Option<DateTime<Utc>>,
     },
+    /// Compare the tables with the source.
+    Verify(Repair),
 }
 
 /// What a run has done so far, for whoever watches; shared with the run itself.
@@ -86,10 +90,22 @@ pub struct Run<'a> {
 }
 
 /// How a run ended.
-struct Ended {
-    exit: Exit,
+pub(super) struct Ended {
+    pub(super) exit: Exit,
     /// Why it ended before its time.
-    early: Option<String>,
+    pub(super) early: Option<String>,
+}
+
+/// What the work of a run concerns.
+pub(super) struct Of<'a> {
+    pub(super) shared: &'a Shared<'a>,
+    pub(super) lease: &'a Lease,
+    pub(super) reports: &'a Reports,
+}
+
+pub(super) fn overtaken() -> Ended {
+    let told = "another run took over, because no heartbeat of this one came through for two minutes";
+    Ended { exit: Exit::Busy, early: Some(told.to_owned()) }
 }
 
 /// How often the watch is told of the client's usage.
@@ -106,13 +122,17 @@ impl Run<'_> {
         let lake = session::lake(self.config, self.world)?;
         lake.probe().await?;
         let lease = Lease::acquire(&lake, &format!("run {id}"), LeaseTiming::default()).await.map_err(busy)?;
-        let reports = Reports::new(&self.config.pipelines);
+        let reports = match self.command {
+            Command::Verify(_) => Reports::none(&self.config.pipelines),
+            Command::Run | Command::FullRefresh | Command::Backfill { .. } => Reports::new(&self.config.pipelines),
+        };
         let result = self.with_lease(&id, &lake, &lease, &reports).await;
         lease.release().await;
         let Ended { exit, early } = result?;
         let command = match self.command {
             Command::Run | Command::FullRefresh => "run",
             Command::Backfill { .. } => "backfill",
+            Command::Verify(_) => "verify",
         };
         Ok(Report {
             run: id,
@@ -162,8 +182,15 @@ impl Run<'_> {
             }
         };
         let mut stop = self.stop.clone();
+        let of = Of { shared: &shared, lease, reports };
+        let work = async {
+            match self.command {
+                Command::Run | Command::FullRefresh | Command::Backfill { .. } => self.load_all(&of).await,
+                Command::Verify(repair) => self.verify_all(repair, &of).await,
+            }
+        };
         let ended = tokio::select! {
-            ended = self.load_all(&shared, lease, reports) => ended,
+            ended = work => ended,
             () = telling => Ended { exit: Exit::Internal, early: None },
             () = keeping => Ended { exit: Exit::Internal, early: None },
             exit = asked_to_stop(&mut stop) => {
@@ -182,6 +209,7 @@ impl Run<'_> {
             ))
         };
         match self.command {
+            Command::Verify(_) => Ok(Goal::Changes),
             Command::Run | Command::FullRefresh => {
                 let starts = self.config.pipelines.iter().filter_map(|pipeline| pipeline.start);
                 match starts.chain(self.config.source.start).find(|start| *start >= until) {
@@ -199,7 +227,8 @@ impl Run<'_> {
     }
 
     /// Loads every entity, a few at a time: first what is read by itself, then what is read below it.
-    async fn load_all(&self, shared: &Shared<'_>, lease: &Lease, reports: &Reports) -> Ended {
+    async fn load_all(&self, of: &Of<'_>) -> Ended {
+        let Of { shared, lease, reports } = of;
         let jobs = Jobs::of(&self.config.pipelines, self.catalog);
         let mut ended = Ended { exit: Exit::Ok, early: None };
         for jobs in [&jobs.first, &jobs.below] {
@@ -216,34 +245,30 @@ impl Run<'_> {
                     (_, Some(Failed::Entity(_))) => Exit::Partial,
                 };
                 if lease.is_lost() {
-                    let told = "another run took over, because no heartbeat of this one came through for two minutes";
-                    return Ended { exit: Exit::Busy, early: Some(told.to_owned()) };
+                    return overtaken();
                 }
             }
         }
-        self.follow_moves(shared, &jobs.first, reports, ended).await
-    }
-
-    /// Reads again what has moved to another parent, once it is known what has moved anything.
-    async fn follow_moves(&self, shared: &Shared<'_>, jobs: &[Job], reports: &Reports, mut ended: Ended) -> Ended {
-        for job in jobs.iter().filter(|job| job.entity.access.moved_by().is_some()) {
-            let Some(progress) = self.watch.entities.get(job.line) else { continue };
-            // Why klasses cannot be told, their own load has said.
-            for job in &klasses::tables(shared, job, shared.pages).await.unwrap_or_default() {
-                let moved = match Load::new(shared, job, progress).follow_moves().await {
-                    Ok(None) => continue,
-                    Ok(Some(loaded)) => Done::of(job, Ok(loaded)),
-                    Err(error) => Done::of(job, Err(error)),
-                };
-                reports.add(moved.reports);
-                ended.exit = match (ended.exit, moved.failed) {
-                    (exit, None) => exit,
-                    (_, Some(Failed::Run(exit, told))) => return Ended { exit, early: Some(told) },
-                    (_, Some(Failed::Entity(_))) => Exit::Partial,
-                };
+        // A backfill says nothing of what is complete.
+        let afterwards: &[_] = match self.command {
+            Command::Backfill { .. } => &[Afterwards::Moves, Afterwards::Deletes],
+            _ => &[Afterwards::Moves, Afterwards::Deletes, Afterwards::Reconciliation],
+        };
+        for what in afterwards {
+            if ended.early.is_none() {
+                ended = self.look_after(*what, of, &jobs.first, ended).await;
             }
         }
         ended
+    }
+
+    /// Compares every table with its source.
+    async fn verify_all(&self, repair: Repair, of: &Of<'_>) -> Ended {
+        let jobs = Jobs::of(&self.config.pipelines, self.catalog);
+        let ended = Ended { exit: Exit::Ok, early: None };
+        let ended = self.look_after(Afterwards::Verify(repair), of, &jobs.first, ended).await;
+        let differs = repair == Repair::None && of.reports.differ();
+        if ended.exit == Exit::Ok && differs { Ended { exit: Exit::Partial, ..ended } } else { ended }
     }
 
     /// Loads what a line of the configuration stands for.

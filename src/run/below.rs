@@ -70,14 +70,18 @@ impl Load<'_> {
             self.shared.state.forget(name).await;
         }
         let since = self.since(&home).await?;
-        let start = Start::new(DateTime::UNIX_EPOCH, Known::default());
-        let hash_key = self.shared.config.hash_key.as_ref();
-        let loader = Loader::new(self.job, home, start, Attributes::default(), hash_key, self.note())?;
-        let mut family = Family { loader, elements: Vec::new() };
+        let mut family = Family { loader: self.below_loader(home)?, elements: Vec::new() };
         let mut skipped = Skipped::default();
         let result = self.read_below(&below, since, &mut family.loader, &mut skipped).await;
         let result = result.map_err(|error| self.naming_roles(error));
         Ok(self.loaded(&family, None, &skipped, result))
+    }
+
+    /// What takes up the records that are below others.
+    pub(super) fn below_loader(&self, home: TableHome) -> Result<Loader, EntityError> {
+        let start = Start::new(DateTime::UNIX_EPOCH, Known::default());
+        let hash_key = self.shared.config.hash_key.as_ref();
+        Loader::new(self.job, home, start, Attributes::default(), hash_key, self.note())
     }
 
     /// Whose changes tell below which records to read.
@@ -220,7 +224,7 @@ impl Load<'_> {
         let replaced = (below.absent == Absent::Deleted).then(|| Replaced {
             column: PARENT_COLUMN.to_owned(),
             parents: Arc::new(parents),
-            surplus: deletes(self.job),
+            surplus: deletes(self.job).into(),
             at: instants::stored(self.shared.time.now()),
         });
         let before = loader.home.version();

@@ -5,7 +5,7 @@
 
 use std::collections::BinaryHeap;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::TimestampMicrosecondType;
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
@@ -14,6 +14,10 @@ use super::error::EntityError;
 use crate::catalog::SystemColumn;
 use crate::lake::{Read, Table};
 
+/// The column with the id of a record itself.
+const KEY: &str = "id";
+/// The column by which a record itself says that it is deleted.
+const DELETED: &str = "deleted";
 /// Records of one part, about.
 const PART: usize = 20_000;
 
@@ -75,15 +79,19 @@ impl<'a> Changed<'a> {
             Since::After(instant) => instant,
         };
         let (id, at) = (self.column, SystemColumn::ExtractedAt.name());
+        let marks = [SystemColumn::Deleted.name(), DELETED].into_iter();
+        let marks = marks.filter(|name| self.table.schema().field_with_name(name).is_ok());
+        let columns: Vec<String> = marks.chain([id, at]).map(str::to_owned).collect();
         for file in self.table.files_after(at, after).await? {
-            let columns = Some(vec![id.to_owned(), at.to_owned()]);
-            let mut batches = self.table.read(&file, Read { columns, ..Read::default() }).await?;
+            let read = Read { columns: Some(columns.clone()), ..Read::default() };
+            let mut batches = self.table.read(&file, read).await?;
             while let Some(batch) = batches.try_next().await? {
                 let column = |name| batch.column_by_name(name);
                 let ids = column(id).and_then(|ids| ids.as_string_opt::<i32>());
                 let instants = column(at).and_then(|at| at.as_primitive_opt::<TimestampMicrosecondType>());
                 let (Some(ids), Some(instants)) = (ids, instants) else { continue };
-                for row in (0..batch.num_rows()).filter(|row| instants.is_valid(*row) && ids.is_valid(*row)) {
+                let told = |row: &usize| instants.is_valid(*row) && ids.is_valid(*row) && !self.is_gone(&batch, *row);
+                for row in (0..batch.num_rows()).filter(told) {
                     let Some(at) = DateTime::from_timestamp_micros(instants.value(row)) else { continue };
                     if at > after {
                         visit(at, ids.value(row));
@@ -92,6 +100,16 @@ impl<'a> Changed<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the row is that of the record itself, which is gone for good: there is nothing below it to be read. One that
+    /// is only deleted says so itself.
+    fn is_gone(&self, batch: &RecordBatch, row: usize) -> bool {
+        let is_true = |name: &str| {
+            let marks = batch.column_by_name(name).and_then(|marks| marks.as_boolean_opt());
+            marks.is_some_and(|marks| marks.is_valid(row) && marks.value(row))
+        };
+        self.column == KEY && is_true(SystemColumn::Deleted.name()) && !is_true(DELETED)
     }
 }
 

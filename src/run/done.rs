@@ -59,6 +59,11 @@ impl Reports {
         Self(Mutex::new(pipelines.iter().map(|pipeline| vec![not_loaded(pipeline)]).collect()))
     }
 
+    /// Reports of nothing yet: what is not looked at is not told.
+    pub(super) fn none(pipelines: &[Pipeline]) -> Self {
+        Self(Mutex::new(pipelines.iter().map(|_| Vec::new()).collect()))
+    }
+
     pub(super) fn take(&self, reports: Vec<(usize, EntityReport)>) {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut begun = BTreeSet::new();
@@ -76,11 +81,19 @@ impl Reports {
     pub(super) fn add(&self, reports: Vec<(usize, EntityReport)>) {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (line, more) in reports {
-            let before = lines.get_mut(line).into_iter().flatten().find(|report| report.entity == more.entity);
-            if let Some(report) = before {
-                report.absorb(more);
+            let Some(line) = lines.get_mut(line) else { continue };
+            match line.iter_mut().find(|report| report.entity == more.entity) {
+                Some(report) => report.absorb(more),
+                None => line.push(more),
             }
         }
+    }
+
+    /// Whether a comparison has found a difference.
+    pub(super) fn differ(&self) -> bool {
+        let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut compared = lines.iter().flatten().filter_map(|report| report.compared.as_ref());
+        compared.any(|compared| compared.differences() > 0)
     }
 
     pub(super) fn into_list(self) -> Vec<EntityReport> {
@@ -110,6 +123,7 @@ fn not_loaded(pipeline: &Pipeline) -> EntityReport {
         cursor: None,
         problems: BTreeMap::new(),
         skipped: Skipped::default(),
+        compared: None,
         error: None,
     }
 }

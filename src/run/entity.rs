@@ -374,6 +374,7 @@ impl Load<'_> {
                 cursor: self.shared.state.cursor(loader.name()),
                 problems: problems(&loader.problems),
                 skipped: if is_first { skipped.clone() } else { Skipped::default() },
+                compared: None,
                 error: result.as_ref().err().map(ToString::to_string),
             };
             (loader.job.line, report)

@@ -77,6 +77,31 @@ pub enum EntityError {
         /// Those that there are.
         known: Vec<String>,
     },
+    /// So much is gone from the source that it is taken for a mistake.
+    #[error(
+        "{table}: of {rows} live rows more than {allowed} are not found at the source any more, which is the most that \
+         source.reconcile.max_deletes lets one reconciliation delete; nothing was deleted. Check that the API key still \
+         sees everything (`kustlake check`); if the deletes are meant, raise max_deletes for one run"
+    )]
+    TooManyDeletes {
+        /// The table.
+        table: EntityName,
+        /// Rows that are not marked as deleted.
+        rows: u64,
+        /// How many may be deleted.
+        allowed: u64,
+    },
+    /// The table is too old to be compared.
+    #[error(
+        "{table}: more than {most} records were updated since its last run, too many to tell them from differences; run \
+         `kustlake run` first"
+    )]
+    Behind {
+        /// The table.
+        table: EntityName,
+        /// How many it may be.
+        most: usize,
+    },
     /// Other writers were faster each time.
     #[error("table {0}: other writers committed first {1} times in a row; the next run tries again")]
     Crowded(EntityName, u32),

@@ -19,7 +19,7 @@ use super::matching::texts;
 use super::tables::Reached;
 use crate::catalog::Access;
 use crate::lake::Table;
-use crate::table::{Deletes, Explosion, Replaced};
+use crate::table::{Explosion, Replaced, Surplus};
 
 /// Records whose elements are taken apart at once.
 const RECORDS_AT_ONCE: usize = 8192;
@@ -72,6 +72,14 @@ impl Family {
     pub(super) fn loaders_mut(&mut self) -> Vec<&mut Loader> {
         let elements = self.elements.iter_mut().flat_map(|elements| elements.family.loaders_mut());
         std::iter::once(&mut self.loader).chain(elements).collect()
+    }
+
+    /// Where the id of a record stands: in its own table, if it has a key, and in those of its elements.
+    pub(super) fn places(&mut self) -> Vec<(String, &mut Loader)> {
+        let key = self.loader.job.entity.key.first().cloned();
+        let own = key.map(|key| (key, &mut self.loader));
+        let elements = self.elements.iter_mut().map(|elements| (elements.column.clone(), &mut elements.family.loader));
+        own.into_iter().chain(elements).collect()
     }
 
     /// Commits what was collected, the elements after their records.
@@ -158,7 +166,7 @@ impl Elements {
         let replaced = Replaced {
             column: self.column.clone(),
             parents: Arc::new(parents),
-            surplus: Deletes::Hard,
+            surplus: Surplus::Removed,
             at: instants::stored(now),
         };
         let incoming = self.family.loader.newest().await?;

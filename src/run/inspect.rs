@@ -97,8 +97,7 @@ async fn access(entity: &Entity, source: &Source) -> Finding {
         Access::Metadata { path } => described(path, source).await,
         Access::Klasses { .. } => {
             let context = entity.resource_type.clone();
-            let of_all = Access::Search { context, history: History::Archive, parent: None, moved_by: None };
-            in_future(&of_all, source).await
+            in_future(&Access::search(context, History::Archive), source).await
         }
         Access::Search { .. } | Access::Lists { .. } | Access::Log { .. } => in_future(&entity.access, source).await,
     };

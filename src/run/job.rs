@@ -59,6 +59,11 @@ impl Job {
         Self { line, entity: Arc::new(entity.clone()), pipeline: pipeline.clone(), elements: elements.collect() }
     }
 
+    /// Whether it is one klass of many.
+    pub(super) fn is_klass(&self) -> bool {
+        matches!(self.entity.access, Access::Search { klass: Some(_), .. })
+    }
+
     /// This job and those of its elements.
     pub(super) fn all(&self) -> Vec<&Self> {
         std::iter::once(self).chain(self.elements.iter().flat_map(Self::all)).collect()

@@ -90,10 +90,13 @@ fn of_klass(job: &Job, klass: &Klass, table: &str) -> Job {
     entity.name = EntityName::new(table);
     entity.resource_type = resource_type(&entity, klass);
     entity.custom = entity.custom.map(|custom| custom.replace(KLASS, &klass.name));
-    if let Access::Klasses { prefix, parent, moved_by } = &job.entity.access {
+    if let Access::Klasses { prefix, record, parent, moved_by } = &job.entity.access {
         entity.access = Access::Search {
             context: format!("{prefix}{}", klass.name),
             history: History::Archive,
+            record: record.clone(),
+            deleted_by: None,
+            klass: Some(klass.name.clone()),
             parent: parent.as_ref().map(|parent| format!("{prefix}{parent}")),
             moved_by: moved_by.clone(),
         };

@@ -127,6 +127,11 @@ impl Loader {
         self.job.entity.name.as_str()
     }
 
+    /// The columns that may say something about a person.
+    pub(super) fn personal(&self) -> BTreeSet<String> {
+        self.schema.personal()
+    }
+
     pub(super) fn table_error(&self, error: TableError) -> EntityError {
         EntityError::Table { table: self.job.entity.name.clone(), error }
     }

@@ -4,9 +4,11 @@
 //! way: [`entity`](self) plans and walks, the loader converts and collects, the upsert decides which
 //! files change, and one Delta commit makes rows and cursor visible together.
 
+mod afterwards;
 mod all;
 mod below;
 mod budget;
+mod census;
 mod changed;
 mod custom;
 mod discovery;
@@ -25,7 +27,9 @@ mod moved;
 mod output;
 mod preview;
 mod progress;
+mod purge;
 mod reading;
+mod reconcile;
 mod replace;
 mod report;
 mod server_time;
@@ -34,7 +38,9 @@ mod standing;
 mod start;
 mod state;
 mod tables;
+mod told;
 mod upsert;
+mod verify_cost;
 
 pub use all::{Command, Run, Watch};
 pub use entity::Goal;
@@ -43,8 +49,10 @@ pub use exit::Exit;
 pub use inspect::{Finding, Verdict, inspect};
 pub use preview::{Outlook, Preview, preview};
 pub use progress::{EntityProgress, Moment, Phase};
-pub use report::{EntityReport, Outcome, Report, Requests, Rows, Skip, Skipped};
+pub use reconcile::Repair;
+pub use report::{Compared, EntityReport, Outcome, Report, Requests, Rows, Skip, Skipped};
 pub use server_time::ServerTime;
 pub use session::{Source, World, lake, state};
 pub use standing::Standing;
 pub use state::StateKeeper;
+pub use verify_cost::{Comparison, comparison};

@@ -106,9 +106,39 @@ pub struct EntityReport {
     /// What could not be read and was left out, by reason.
     #[serde(skip_serializing_if = "Skipped::is_empty")]
     pub skipped: Skipped,
+    /// What a comparison with the source found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Compared>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// What a comparison of a table with its source found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Compared {
+    /// Rows that were compared: those that are not marked as deleted and were not updated since.
+    pub rows: u64,
+    /// Records without a row.
+    pub missing: u64,
+    /// Rows that are older than their records, or differ from them in being deleted.
+    pub outdated: u64,
+    /// Rows that are not marked as deleted, although their records are gone for good.
+    pub gone: u64,
+    /// Some of these records.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
+}
+
+impl Compared {
+    /// How many ids are told.
+    pub(super) const MOST_IDS: usize = 100;
+
+    /// How many records differ.
+    #[must_use]
+    pub const fn differences(&self) -> u64 {
+        self.missing + self.outdated + self.gone
+    }
 }
 
 impl EntityReport {
@@ -123,8 +153,12 @@ impl EntityReport {
         self.bytes += more.bytes;
         self.commits += more.commits;
         self.version = more.version.or(self.version);
+        self.compared = more.compared.or(self.compared.take());
         for (problem, count) in more.problems {
             *self.problems.entry(problem).or_default() += count;
+        }
+        for (skip, count) in more.skipped.0 {
+            *self.skipped.0.entry(skip).or_default() += count;
         }
         if more.outcome != Outcome::Complete {
             (self.outcome, self.error) = (more.outcome, more.error);
@@ -142,6 +176,8 @@ pub enum Skip {
     NoMetadata,
     /// A klass that is not in use any more can no longer be searched.
     UnsearchableKlass,
+    /// A row whose record was not found again, although nothing confirms that it is gone.
+    Unconfirmed,
 }
 
 impl fmt::Display for Skip {
@@ -150,6 +186,7 @@ impl fmt::Display for Skip {
             Self::Gone => "records are no longer there (404)",
             Self::NoMetadata => "resources have no metadata (404)",
             Self::UnsearchableKlass => "disabled klasses can no longer be searched",
+            Self::Unconfirmed => "rows stay, because nothing confirms that their records are gone",
         })
     }
 }

@@ -18,6 +18,8 @@ pub struct StateKeeper {
     known: Mutex<State>,
     file: tokio::sync::Mutex<StateFile>,
     time: ServerTime,
+    /// When the run began.
+    began: DateTime<Utc>,
 }
 
 impl StateKeeper {
@@ -34,7 +36,8 @@ impl StateKeeper {
                 State::default()
             }
         };
-        Ok(Self { known: Mutex::new(state), file: tokio::sync::Mutex::new(file), time })
+        let began = time.now();
+        Ok(Self { known: Mutex::new(state), file: tokio::sync::Mutex::new(file), time, began })
     }
 
     /// What is known of an entity.
@@ -64,6 +67,7 @@ impl StateKeeper {
             known.backfills.retain(|name, _| !name.starts_with(&of_entity));
             if let Some(state) = known.entities.get_mut(entity) {
                 (state.cursor, state.start, state.last_rescan, state.moved) = (None, None, None, None);
+                (state.last_reconcile, state.deletes_told) = (None, None);
             }
             *known != before
         };
@@ -73,8 +77,23 @@ impl StateKeeper {
     }
 
     pub(super) fn rescan_is_due(&self, entity: &str, every: Duration) -> bool {
-        let last = self.entity(entity).and_then(|entity| entity.last_rescan);
-        last.is_none_or(|last| (self.time.now() - last).to_std().is_ok_and(|passed| passed >= every))
+        self.is_due(self.entity(entity).and_then(|entity| entity.last_rescan), every)
+    }
+
+    pub(super) fn reconcile_is_due(&self, entity: &str, every: Duration) -> bool {
+        self.is_due(self.entity(entity).and_then(|entity| entity.last_reconcile), every)
+    }
+
+    /// Counted from the beginning of one run to that of another, and a little generously: what is due every day is due in
+    /// each run of a daily schedule, however long runs take and whichever second they begin in.
+    fn is_due(&self, last: Option<DateTime<Utc>>, every: Duration) -> bool {
+        last.is_none_or(|last| (self.began - last).to_std().is_ok_and(|passed| passed + every / 24 >= every))
+    }
+
+    /// Takes note that the table and its source have been compared; a table that was loaded just now needs no comparison.
+    pub(super) async fn reconciled(&self, entity: &str) {
+        self.change(entity, |state| state.last_reconcile = Some(self.began));
+        self.save().await;
     }
 
     pub(super) fn backfilled(&self, entity: &str, window: &Window) -> Option<DateTime<Utc>> {
@@ -95,7 +114,7 @@ impl StateKeeper {
             state.last_run = Some(now);
             state.rows = rows.or(state.rows);
             if rescan {
-                state.last_rescan = Some(now);
+                state.last_rescan = Some(self.began);
             }
         });
         self.save().await;
@@ -122,6 +141,17 @@ impl StateKeeper {
     /// Takes note that the moves up to this one were followed.
     pub(super) async fn followed(&self, entity: &str, moved: DateTime<Utc>) {
         self.change(entity, |state| state.moved = state.moved.max(Some(moved)));
+        self.save().await;
+    }
+
+    /// The last delete told by another table that was followed.
+    pub(super) fn deletes_told(&self, entity: &str) -> Option<DateTime<Utc>> {
+        self.entity(entity)?.deletes_told
+    }
+
+    /// Takes note that the deletes told up to this one were followed.
+    pub(super) async fn deletes_followed(&self, entity: &str, last: DateTime<Utc>) {
+        self.change(entity, |state| state.deletes_told = state.deletes_told.max(Some(last)));
         self.save().await;
     }
 

@@ -243,7 +243,7 @@ proptest! {
                     model.insert(id.clone(), (format!("c{conversation:02}"), format!("text {text}"), false));
                 }
                 let at = chrono::DateTime::from_timestamp_millis(1_700_000_000_000).unwrap();
-                let replaced = Replaced { column: "_parent_id".to_owned(), parents: Arc::new(parents), surplus, at };
+                let replaced = Replaced { column: "_parent_id".to_owned(), parents: Arc::new(parents), surplus: surplus.into(), at };
                 let incoming = fixture.converted(&texts);
                 let prepared = upsert.prepare(&fixture.table, &incoming, Some(&replaced)).await.unwrap();
                 let changed = fixture.commit(prepared).await;

@@ -12,9 +12,9 @@ use super::surplus::Replaced;
 pub struct MergeCounts {
     /// Rows with a new key.
     pub inserted: u64,
-    /// Rows that replace a stored one.
+    /// Rows that replace a stored one, and surplus rows that lose values.
     pub updated: u64,
-    /// Rows that tell of a delete, and surplus rows.
+    /// Rows that tell of a delete, and surplus rows that are deleted.
     pub deleted: u64,
     /// Rows that say nothing new.
     pub unchanged: u64,
@@ -54,7 +54,7 @@ impl MergeCounts {
 pub struct Comparison {
     join: Join,
     changes: Vec<Change>,
-    surplus: u64,
+    surplus: MergeCounts,
     stored_rows: u64,
 }
 
@@ -84,7 +84,12 @@ impl Comparison {
         incoming: &RecordBatch,
     ) -> Result<Self, TableError> {
         let join = Join::new(schema, order, policy, incoming)?;
-        Ok(Self { join, changes: Vec::with_capacity(incoming.num_rows()), surplus: 0, stored_rows: 0 })
+        Ok(Self {
+            join,
+            changes: Vec::with_capacity(incoming.num_rows()),
+            surplus: MergeCounts::default(),
+            stored_rows: 0,
+        })
     }
 
     /// The same, with incoming rows that are complete for some parents: what else they have is surplus. Of the stored
@@ -102,7 +107,9 @@ impl Comparison {
     pub fn push(&mut self, stored: &RecordBatch) -> Result<(), TableError> {
         let (changes, surplus) = (&mut self.changes, &mut self.surplus);
         self.join.pass(stored, |step| {
-            *surplus += u64::from(matches!(step, Step::Surplus(..)));
+            if let Step::Surplus(_, fate) = step {
+                surplus.count(fate.change());
+            }
             changes.extend(change(step));
         })?;
         self.stored_rows += stored.num_rows() as u64;
@@ -113,11 +120,11 @@ impl Comparison {
     pub fn finish(mut self) -> Compared {
         let changes = &mut self.changes;
         self.join.finish(|step| changes.extend(change(step)));
-        let mut counts = MergeCounts { deleted: self.surplus, ..MergeCounts::default() };
+        let (mut counts, surplus) = (self.surplus, self.surplus.changes());
         for change in &self.changes {
             counts.count(*change);
         }
-        Compared { changes: self.changes, counts, surplus: self.surplus, stored_rows: self.stored_rows }
+        Compared { changes: self.changes, counts, surplus, stored_rows: self.stored_rows }
     }
 }
 

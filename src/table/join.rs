@@ -11,7 +11,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::conform::conform;
 use super::order::{Deletes, MergePolicy, Revisions, RowOrder, TableError};
-use super::surplus::Replaced;
+use super::surplus::{Fate, Replaced};
 use crate::catalog::SystemColumn;
 
 /// What an incoming row does to a table.
@@ -45,8 +45,8 @@ impl Change {
 pub(super) enum Step {
     /// A stored row that no incoming row has the key of.
     Stored(usize),
-    /// Such a row that is deleted because of that.
-    Surplus(usize, Deletes),
+    /// Such a row that changes because of that.
+    Surplus(usize, Fate),
     /// An incoming row whose key is in none of the stored rows so far.
     Incoming(usize, Change),
     /// A stored row and the incoming row with the same key, and what the latter does.
@@ -158,12 +158,10 @@ impl Join {
     /// What a stored row is that no incoming row has the key of.
     fn alone(&self, stored: &Side, parents: Option<&StringArray>, row: usize) -> Step {
         let replaced = self.replaced.as_ref().zip(parents).filter(|(replaced, of)| replaced.holds(of, row));
-        match (self.policy, replaced.map(|(replaced, _)| replaced.surplus)) {
-            (MergePolicy::Update(_), Some(Deletes::Hard)) => Step::Surplus(row, Deletes::Hard),
-            (MergePolicy::Update(_), Some(Deletes::Soft)) if !stored.is_deleted(row) => {
-                Step::Surplus(row, Deletes::Soft)
-            }
-            (MergePolicy::Append | MergePolicy::Update(_), _) => Step::Stored(row),
+        let fate = replaced.and_then(|(replaced, _)| replaced.fate(&stored.batch, row, stored.is_deleted(row)));
+        match (self.policy, fate) {
+            (MergePolicy::Update(_), Some(fate)) => Step::Surplus(row, fate),
+            (MergePolicy::Append, _) | (MergePolicy::Update(_), None) => Step::Stored(row),
         }
     }
 

@@ -10,17 +10,17 @@ use arrow::error::ArrowError;
 use super::compare::MergeCounts;
 use super::join::{Change, Join, Step};
 use super::order::{Deletes, MergePolicy, RowOrder, TableError};
-use super::surplus::Replaced;
+use super::surplus::{Fate, Replaced};
 
 /// Rows of one batch that a merge gives: small enough that the texts of a column fit Arrow's 2 GiB.
 const OUTPUT_ROWS: usize = 16_384;
 
-/// Where an output row comes from: the stored batch, the incoming one, or the stored one with all rows deleted, and
-/// its row there.
+/// Where an output row comes from: the stored batch, the incoming one, or the stored one with all rows as
+/// they look when they are surplus, and its row there.
 type Origin = (usize, usize);
 const STORED: usize = 0;
 const INCOMING: usize = 1;
-const DELETED: usize = 2;
+const SURPLUS: usize = 2;
 
 /// A merge of incoming rows into a stream of stored ones. In memory are the incoming rows and one stored batch.
 ///
@@ -66,9 +66,9 @@ impl Merger {
         if untouched {
             return Ok(vec![stored]);
         }
-        let deletes = origins.iter().any(|(side, _)| *side == DELETED);
-        match self.join.replaced().filter(|_| deletes) {
-            Some(replaced) => Ok(output(&[&stored, self.join.incoming(), &replaced.deleted(&stored)?], &origins)?),
+        let has_surplus = origins.iter().any(|(side, _)| *side == SURPLUS);
+        match self.join.replaced().filter(|_| has_surplus) {
+            Some(replaced) => Ok(output(&[&stored, self.join.incoming(), &replaced.rewritten(&stored)?], &origins)?),
             None => Ok(output(&[&stored, self.join.incoming()], &origins)?),
         }
     }
@@ -90,11 +90,11 @@ impl Merger {
 const fn survivor(policy: MergePolicy, counts: &mut MergeCounts, step: Step) -> Option<Origin> {
     let (stored, incoming, change) = match step {
         Step::Stored(row) => return Some((STORED, row)),
-        Step::Surplus(row, deletes) => {
-            counts.count(Change::Delete);
-            return match deletes {
-                Deletes::Hard => None,
-                Deletes::Soft => Some((DELETED, row)),
+        Step::Surplus(row, fate) => {
+            counts.count(fate.change());
+            return match fate {
+                Fate::Removed => None,
+                Fate::Marked | Fate::Emptied => Some((SURPLUS, row)),
             };
         }
         Step::Incoming(row, change) => (None, row, change),

@@ -58,5 +58,5 @@ pub use problems::{JsonKind, Misfit, Mismatch, Problems};
 pub use rebuild::{RebuildError, rebuild};
 pub use schema::TableSchema;
 pub use sort::newest_by_key;
-pub use surplus::Replaced;
+pub use surplus::{Replaced, Surplus};
 pub use treatment::{HashKey, Treatment, TreatmentError, Treatments};

@@ -10,7 +10,7 @@ use super::elements::raw_column;
 use super::field::{data_type, field};
 use super::order::{RowOrder, TableError};
 use super::treatment::{TreatmentError, Treatments};
-use crate::catalog::{Access, Column, ColumnType, ElementsOf, Entity, EntityName, Source};
+use crate::catalog::{Access, Column, ColumnType, ElementsOf, Entity, EntityName, Sensitivity, Source, SystemColumn};
 
 /// The columns of a table: what the catalogue says of them, and their Arrow schema. Cloning it is cheap.
 #[derive(Debug, Clone)]
@@ -142,6 +142,18 @@ impl TableSchema {
     /// Rows that are not of this schema.
     pub fn visible(&self, wide: &RecordBatch) -> Result<RecordBatch, TableError> {
         Ok(wide.project(&(0..self.0.columns.len()).collect::<Vec<_>>())?)
+    }
+
+    /// The columns that may say something about a person, and `_extra`: what is emptied when the source has forgotten a
+    /// record. The key is never among them.
+    #[must_use]
+    pub fn personal(&self) -> BTreeSet<String> {
+        let is_personal = |column: &&Column| {
+            let is_extra = column.source == Source::System(SystemColumn::Extra);
+            is_extra || column.sensitivity != Sensitivity::None
+        };
+        let names = self.0.columns.iter().filter(is_personal).map(|column| column.name.clone());
+        names.filter(|name| !self.order().key.contains(name)).collect()
     }
 
     /// What identifies a row, and which of two copies of it is the newer one.

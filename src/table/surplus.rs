@@ -6,10 +6,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
+};
+use arrow::compute::is_not_null;
+use arrow::compute::kernels::zip::zip;
 use arrow::error::ArrowError;
 use chrono::{DateTime, Utc};
 
+use super::join::Change;
 use super::order::{Deletes, TableError, column};
 use crate::catalog::SystemColumn;
 
@@ -18,16 +23,55 @@ use crate::catalog::SystemColumn;
 /// A table that is only appended to keeps all.
 #[derive(Debug, Clone)]
 pub struct Replaced {
-    /// The text column that names the parent: the first of the key for elements, else
+    /// The text column that names the parent: the first of the key for elements and for records themselves, else
     /// [`PARENT_COLUMN`](crate::catalog::PARENT_COLUMN).
     pub column: String,
     /// Their ids.
     pub parents: Arc<BTreeSet<String>>,
-    /// What becomes of surplus rows: they are removed, or stay with `_deleted` true; those that are deleted already
-    /// stay as they are.
-    pub surplus: Deletes,
+    /// What becomes of surplus rows.
+    pub surplus: Surplus,
     /// When they were read: the `_deleted_at` and `_extracted_at` of rows that are found to be surplus.
     pub at: DateTime<Utc>,
+}
+
+/// What becomes of surplus rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Surplus {
+    /// They are removed.
+    Removed,
+    /// They stay, with `_deleted` true; those that are deleted already stay as they are.
+    Marked,
+    /// They stay, with `_deleted` true, and these columns of theirs become empty: the source has forgotten the record.
+    Purged(Arc<BTreeSet<String>>),
+    /// They stay as they are, but for these columns, which become empty.
+    Emptied(Arc<BTreeSet<String>>),
+}
+
+/// What becomes of one surplus row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Removed,
+    Marked,
+    Emptied,
+}
+
+impl Fate {
+    /// What this is to the table.
+    pub(super) const fn change(self) -> Change {
+        match self {
+            Self::Removed | Self::Marked => Change::Delete,
+            Self::Emptied => Change::Update,
+        }
+    }
+}
+
+impl From<Deletes> for Surplus {
+    fn from(deletes: Deletes) -> Self {
+        match deletes {
+            Deletes::Soft => Self::Marked,
+            Deletes::Hard => Self::Removed,
+        }
+    }
 }
 
 impl Replaced {
@@ -45,22 +89,43 @@ impl Replaced {
         parents.is_valid(row) && self.parents.contains(parents.value(row))
     }
 
-    /// The rows as they look when they are deleted.
-    pub(super) fn deleted(&self, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    /// What becomes of a row; nothing if it looks like that already.
+    pub(super) fn fate(&self, rows: &RecordBatch, row: usize, is_deleted: bool) -> Option<Fate> {
+        let has_any = |columns: &BTreeSet<String>| {
+            columns.iter().filter_map(|name| rows.column_by_name(name)).any(|column| column.is_valid(row))
+        };
+        match &self.surplus {
+            Surplus::Removed => Some(Fate::Removed),
+            Surplus::Marked => (!is_deleted).then_some(Fate::Marked),
+            Surplus::Purged(columns) => (!is_deleted || has_any(columns)).then_some(Fate::Marked),
+            Surplus::Emptied(columns) => has_any(columns).then_some(Fate::Emptied),
+        }
+    }
+
+    /// The rows as they look when they are surplus, but not removed. When one was deleted is not said twice.
+    pub(super) fn rewritten(&self, rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let count = rows.num_rows();
-        let instants = TimestampMicrosecondArray::from_value(self.at.timestamp_micros(), count).with_timezone("UTC");
-        let instants: ArrayRef = Arc::new(instants);
+        let (marks, emptied) = match &self.surplus {
+            Surplus::Removed | Surplus::Marked => (true, None),
+            Surplus::Purged(columns) => (true, Some(columns)),
+            Surplus::Emptied(columns) => (false, Some(columns)),
+        };
+        let now = TimestampMicrosecondArray::from_value(self.at.timestamp_micros(), count).with_timezone("UTC");
         let schema = rows.schema();
         let columns = schema.fields().iter().zip(rows.columns()).map(|(field, column)| {
             let is = |system: SystemColumn| field.name() == system.name();
-            if is(SystemColumn::Deleted) {
-                Arc::new(BooleanArray::from(vec![true; count]))
-            } else if is(SystemColumn::DeletedAt) || is(SystemColumn::ExtractedAt) {
-                Arc::clone(&instants)
+            if emptied.is_some_and(|emptied| emptied.contains(field.name())) {
+                Ok(new_null_array(field.data_type(), count))
+            } else if is(SystemColumn::ExtractedAt) {
+                Ok(Arc::new(now.clone()) as ArrayRef)
+            } else if is(SystemColumn::Deleted) && marks {
+                Ok(Arc::new(BooleanArray::from(vec![true; count])) as ArrayRef)
+            } else if is(SystemColumn::DeletedAt) && marks {
+                zip(&is_not_null(column)?, column, &now)
             } else {
-                Arc::clone(column)
+                Ok(Arc::clone(column))
             }
         });
-        RecordBatch::try_new(Arc::clone(&schema), columns.collect())
+        RecordBatch::try_new(Arc::clone(&schema), columns.collect::<Result<_, _>>()?)
     }
 }

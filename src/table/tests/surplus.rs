@@ -14,8 +14,8 @@ use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptes
 use super::given::schema;
 use crate::catalog::{Given, PARENT_COLUMN};
 use crate::table::{
-    Comparison, Converter, Deletes, GivenValues, MergeCounts, MergePolicy, Merger, Replaced, UnknownAttributes,
-    with_given,
+    Comparison, Converter, Deletes, GivenValues, MergeCounts, MergePolicy, Merger, Replaced, Surplus,
+    UnknownAttributes, with_given,
 };
 
 /// `(parent, position)`.
@@ -62,7 +62,7 @@ fn batch(table: &Table) -> RecordBatch {
 
 fn replaced(parents: &BTreeSet<String>, surplus: Deletes) -> Replaced {
     let at = DateTime::from_timestamp(NOW, 0).unwrap();
-    Replaced { column: "thing_id".to_owned(), parents: Arc::new(parents.clone()), surplus, at }
+    Replaced { column: "thing_id".to_owned(), parents: Arc::new(parents.clone()), surplus: surplus.into(), at }
 }
 
 /// The replacement, one row at a time: the rows afterwards, and how many are deleted for being surplus.
@@ -144,6 +144,42 @@ proptest! {
 
         let (again, counts) = merge(slice::from_ref(&merged), &incoming, &parents, policy, deletes);
         prop_assert_eq!((counts.changes(), again), (0, merged));
+    }
+}
+
+/// What is forgotten leaves key and times; what is history stays live; neither is written twice.
+#[test]
+fn purged_rows_lose_what_is_personal_and_keep_when_they_were_deleted() {
+    let key = |position| ("a".to_owned(), position);
+    let stored = Table::from([
+        (key(0), Wheel { size: 1, deleted: None, read_at: 1 }),
+        (key(1), Wheel { size: 2, deleted: Some(5), read_at: 1 }),
+        (("b".to_owned(), 0), Wheel { size: 3, deleted: None, read_at: 1 }),
+    ]);
+    let schema = schema("thing_wheels");
+    let columns = Arc::new(BTreeSet::from(["size".to_owned()]));
+    let nothing = batch(&Table::new());
+    for (surplus, deleted_at, counted) in [
+        (Surplus::Purged(Arc::clone(&columns)), [Some(NOW), Some(5), None], (2, 0)),
+        (Surplus::Emptied(columns), [None, Some(5), None], (0, 2)),
+    ] {
+        let replaced = Replaced { surplus, ..replaced(&BTreeSet::from(["a".to_owned()]), Deletes::Soft) };
+        let merge = |stored: &RecordBatch| {
+            let policy = MergePolicy::Update(Deletes::Soft);
+            let merger = Merger::new(schema.arrow(), schema.order(), policy, &nothing).unwrap();
+            let mut merger = merger.replacing(replaced.clone());
+            let merged = concat_batches(schema.arrow(), &merger.push(stored).unwrap()).unwrap();
+            (merged, merger.finish().unwrap().1)
+        };
+        let (merged, counts) = merge(&batch(&stored));
+        let column = |name: &str| merged.column_by_name(name).unwrap();
+        assert_eq!(column("size").as_primitive::<Int64Type>().iter().collect::<Vec<_>>(), [None, None, Some(3)]);
+        let instants = column("_deleted_at").as_primitive::<TimestampMicrosecondType>();
+        let seconds: Vec<_> = instants.iter().map(|at| at.map(|at| at / 1_000_000)).collect();
+        assert_eq!(seconds, deleted_at);
+        assert_eq!((counts.deleted, counts.updated), counted);
+        let (again, counts) = merge(&merged);
+        assert_eq!((again, counts.changes()), (merged, 0));
     }
 }
 
