@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod cpu;
 pub mod extract;
 pub mod lake;
 pub mod run;

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -13,7 +16,7 @@ use crate::context::Context;
 use crate::error::SimError;
 use crate::http::Route;
 use crate::http::auth::TokenSpec;
-use crate::http::serve;
+use crate::http::{api_answer, serve};
 use crate::shared::Shared;
 use crate::shelf::ShelfChange;
 use crate::stats::Stats;
@@ -50,7 +53,16 @@ impl SimServer {
         let world = World::new(&world, clock.start);
         let shared = Arc::new(Shared::new(world, switches, SimClock::new(clock)));
         let task = tokio::spawn(serve(listener, Arc::clone(&shared)));
-        Ok(SimHandle { addr, shared, task })
+        Ok(SimHandle { addr, shared, task: Some(task) })
+    }
+
+    /// A simulator that listens nowhere, and answers only in this process: [`SimHandle::answer`].
+    #[must_use]
+    pub fn silent(world: &WorldSpec, switches: Switches, clock: ClockSpec) -> SimHandle {
+        let world = World::new(world, clock.start);
+        let shared = Arc::new(Shared::new(world, switches, SimClock::new(clock)));
+        // The port of the discard service, where nobody answers either.
+        SimHandle { addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 9)), shared, task: None }
     }
 }
 
@@ -59,12 +71,23 @@ impl SimServer {
 pub struct SimHandle {
     addr: SocketAddr,
     shared: Arc<Shared>,
-    task: JoinHandle<()>,
+    task: Option<JoinHandle<()>>,
 }
 
 impl Drop for SimHandle {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// Answers without a network.
+impl SimHandle {
+    /// The answer to an API request, whole; nothing where a connection would have broken.
+    pub async fn answer(&self, request: Request<String>) -> Option<Response<Bytes>> {
+        let (head, body) = api_answer(&self.shared, request.map(Full::<Bytes>::from)).await.ok()?.into_parts();
+        Some(Response::from_parts(head, body.collect().await.ok()?.to_bytes()))
     }
 }
 

@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use secrecy::SecretString;
 
 use super::error::{ApiError, Cause, Failure};
+use super::exchange::Network;
 use super::headers::QuotaHeaders;
 use super::origin::Origin;
 use super::page::Page;
@@ -46,6 +47,8 @@ pub struct ClientSettings {
     pub patience: Patience,
     /// When requests are sent again.
     pub retry: RetrySettings,
+    /// What carries them.
+    pub network: Network,
 }
 
 /// Speaks to one organisation with one API key. Any number of requests may be under way.
@@ -74,9 +77,9 @@ impl Client {
     /// # Errors
     /// [`SetupError`], without the API key.
     pub fn new(settings: ClientSettings, clock: Arc<dyn Clock>, entropy: Arc<Entropy>) -> Result<Self, SetupError> {
-        let ClientSettings { origin, token, user_agent, quota, patience, retry } = settings;
+        let ClientSettings { origin, token, user_agent, quota, patience, retry, network } = settings;
         Ok(Self {
-            transport: Transport::new(origin, &token, &user_agent, patience, Arc::clone(&clock))?,
+            transport: Transport::new(origin, &token, &user_agent, patience, network, Arc::clone(&clock))?,
             quota: Quota::new(quota, Arc::clone(&clock)),
             retry,
             meter: Meter::default(),

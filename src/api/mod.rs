@@ -6,6 +6,7 @@
 
 mod client;
 mod error;
+mod exchange;
 mod headers;
 mod json;
 mod origin;
@@ -25,6 +26,7 @@ mod usage;
 
 pub use client::{Client, ClientSettings, Pages};
 pub use error::{ApiError, Cause, ConnectFailure, Failure, Phrase, RedirectTarget, Status};
+pub use exchange::{Exchange, Network, Received, Sent};
 pub use origin::{InvalidOrigin, Origin};
 pub use page::{BadPage, Next, Page, Record, RecordId};
 pub use path::{InvalidPath, Path};

@@ -11,10 +11,11 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{RequestBuilder, Response, redirect, retry};
+use reqwest::{RequestBuilder, Response, StatusCode, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Cause, ConnectFailure, RedirectTarget};
+use super::exchange::{Network, Received, Sent};
 use super::headers::{QuotaHeaders, server_time};
 use super::origin::Origin;
 use super::refusal;
@@ -59,6 +60,7 @@ pub enum SetupError {
 #[derive(Debug)]
 pub(super) struct Transport {
     http: reqwest::Client,
+    network: Network,
     origin: Origin,
     patience: Patience,
     clock: Arc<dyn Clock>,
@@ -80,6 +82,7 @@ impl Transport {
         token: &SecretString,
         user_agent: &str,
         patience: Patience,
+        network: Network,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SetupError> {
         let bearer = format!("Bearer {}", token.expose_secret());
@@ -102,7 +105,7 @@ impl Transport {
             builder.https_only(true)
         };
         let http = builder.build().map_err(|_| SetupError::Tls)?;
-        Ok(Self { http, origin, patience, clock })
+        Ok(Self { http, network, origin, patience, clock })
     }
 
     pub(super) fn host(&self) -> &str {
@@ -112,20 +115,47 @@ impl Transport {
     /// Sends the message and reads the answer to its end.
     pub(super) async fn exchange(&self, message: &Message) -> Answer {
         let failed = |cause| Answer { quota: None, server_time: None, body: Err(cause) };
-        let Ok(request) = self.request(message) else { return failed(Cause::ForeignLink) };
+        let Ok(sent) = self.sent(message) else { return failed(Cause::ForeignLink) };
+        let carried = async {
+            match &self.network {
+                Network::Real => self.send(self.request(sent)).await,
+                Network::Given(network) => {
+                    network.exchange(&sent).await.ok_or(Cause::Cut).map(|received| self.judged(received))
+                }
+            }
+        };
         tokio::select! {
-            answer = self.send(request) => answer.unwrap_or_else(failed),
+            answer = carried => answer.unwrap_or_else(failed),
             () = self.clock.sleep(self.patience.answer) => failed(Cause::Timeout(self.patience.answer)),
         }
     }
 
-    fn request(&self, message: &Message) -> Result<RequestBuilder, super::origin::ForeignLink> {
+    fn sent(&self, message: &Message) -> Result<Sent, super::origin::ForeignLink> {
         Ok(match message {
-            Message::Get(target) => self.http.get(self.origin.resolve(target)?),
-            Message::Post(target, body) => {
-                self.http.post(self.origin.resolve(target)?).header(CONTENT_TYPE, JSON).body(body.clone())
-            }
+            Message::Get(target) => Sent::Get(self.origin.resolve(target)?),
+            Message::Post(target, body) => Sent::Post(self.origin.resolve(target)?, body.clone()),
         })
+    }
+
+    fn request(&self, sent: Sent) -> RequestBuilder {
+        match sent {
+            Sent::Get(url) => self.http.get(url),
+            Sent::Post(url, body) => self.http.post(url).header(CONTENT_TYPE, JSON).body(body),
+        }
+    }
+
+    /// What an answer is that somebody else has carried.
+    fn judged(&self, received: Received) -> Answer {
+        let Received { status, headers, body } = received;
+        let limit = self.patience.max_bytes;
+        let body = if !status.is_success() {
+            Err(self.redirect(status, &headers).unwrap_or_else(|| Cause::Status(refusal::read(status, &body))))
+        } else if length(&body) > limit {
+            Err(Cause::Oversize(limit))
+        } else {
+            Ok(body)
+        };
+        Answer { quota: Some(QuotaHeaders::read(&headers)), server_time: server_time(&headers), body }
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer, Cause> {
@@ -134,8 +164,8 @@ impl Transport {
         let status = response.status();
         let body = if status.is_success() {
             self.body(response).await
-        } else if status.is_redirection() && response.headers().contains_key(LOCATION) {
-            Err(Cause::Redirect { status: status.as_u16(), to: self.target(&response) })
+        } else if let Some(redirect) = self.redirect(status, response.headers()) {
+            Err(redirect)
         } else {
             Err(Cause::Status(refusal::read(status, &opening(response, REFUSAL_BYTES).await)))
         };
@@ -154,12 +184,14 @@ impl Transport {
         Ok(body.freeze())
     }
 
-    fn target(&self, response: &Response) -> RedirectTarget {
-        let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
-        match location.map(|location| self.origin.resolve(location)) {
-            Some(Ok(_)) => RedirectTarget::SameOrigin,
-            Some(Err(_)) | None => RedirectTarget::Elsewhere,
-        }
+    /// A redirect, if it is one.
+    fn redirect(&self, status: StatusCode, headers: &HeaderMap) -> Option<Cause> {
+        let location = headers.get(LOCATION).filter(|_| status.is_redirection())?;
+        let to = match location.to_str().map(|location| self.origin.resolve(location)) {
+            Ok(Ok(_)) => RedirectTarget::SameOrigin,
+            Ok(Err(_)) | Err(_) => RedirectTarget::Elsewhere,
+        };
+        Some(Cause::Redirect { status: status.as_u16(), to })
     }
 }
 

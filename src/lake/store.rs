@@ -8,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::runtime::Handle;
 use url::Url;
 
 use super::delta::Log;
@@ -53,7 +54,21 @@ impl Lake {
         clock: Arc<dyn Clock>,
         entropy: Arc<Entropy>,
     ) -> Result<Self, LakeError> {
-        let log = Log::new(Arc::clone(&store))?;
+        Self::with_runtime(store, root, clock, entropy, Handle::try_current().ok())
+    }
+
+    /// The same; what the log waits for runs on `runtime`, so that all else may run on one of a single thread.
+    ///
+    /// # Errors
+    /// [`LakeError::Internal`] without a multi-threaded runtime.
+    pub fn with_runtime(
+        store: Arc<dyn ObjectStore>,
+        root: Url,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<Entropy>,
+        runtime: Option<Handle>,
+    ) -> Result<Self, LakeError> {
+        let log = Log::new(Arc::clone(&store), runtime)?;
         Ok(Self(Arc::new(Inner { store, root, log, clock, entropy })))
     }
 

@@ -21,6 +21,7 @@ use super::names::TableName;
 use super::store::path_of;
 use super::table::Table;
 use super::upload::Upload;
+use crate::cpu::{Aborted, off_thread};
 
 /// Rows of a row group, at most: small enough to hold in memory, large enough to compress and skip well.
 const ROW_GROUP_ROWS: usize = 100_000;
@@ -229,9 +230,9 @@ pub(super) fn location(table: &Table, path: &str) -> Result<Path, LakeError> {
 pub(super) async fn on_cpu<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LakeError> + Send + 'static,
 ) -> Result<T, LakeError> {
-    match tokio::task::spawn_blocking(work).await {
+    match off_thread(work).await {
         Ok(result) => result,
-        Err(_) => Err(LakeError::Internal("work on a data file was aborted".to_owned())),
+        Err(Aborted) => Err(LakeError::Internal("work on a data file was aborted".to_owned())),
     }
 }
 

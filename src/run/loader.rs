@@ -22,6 +22,7 @@ use super::tables::{Progress, Reached, TableHome};
 use super::upsert::{Outcomes, Prepared, Upsert};
 use crate::catalog::{Access, Mode};
 use crate::config::Deletes;
+use crate::cpu::off_thread;
 use crate::lake::{CommitNote, CommitOutcome, Table};
 use crate::table::{
     self, Converted, Converter, MergePolicy, Problems, Replaced, TableError, TableSchema, newest_by_key,
@@ -334,7 +335,7 @@ impl Loader {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, EntityError> {
         let broken = |_| EntityError::Broken(self.job.entity.name.clone());
-        tokio::task::spawn_blocking(work).await.map_err(broken)
+        off_thread(work).await.map_err(broken)
     }
 
     fn count(&mut self, counts: table::MergeCounts) {

@@ -52,7 +52,7 @@ pub use progress::{EntityProgress, Moment, Phase};
 pub use reconcile::Repair;
 pub use report::{Compared, EntityReport, Outcome, Report, Requests, Rows, Skip, Skipped};
 pub use server_time::ServerTime;
-pub use session::{Source, World, lake, state};
+pub use session::{Source, Storage, World, lake, state};
 pub use standing::Standing;
 pub use state::StateKeeper;
 pub use verify_cost::{Comparison, comparison};

@@ -4,19 +4,21 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
+use object_store::ObjectStore;
 use secrecy::ExposeSecret;
+use tokio::runtime::Handle;
 
 use super::error::RunError;
 use super::server_time::ServerTime;
 use super::state::StateKeeper;
 use crate::api::{
-    Client, ClientSettings, Limit, Origin, Patience, QuotaSettings, RetrySettings, Share, Spent, TokenInfo,
+    Client, ClientSettings, Limit, Network, Origin, Patience, QuotaSettings, RetrySettings, Share, Spent, TokenInfo,
 };
 use crate::clock::{Clock, Entropy};
 use crate::config::{Addressing, Config, RequestLimit};
 use crate::lake::{Destination, Lake, S3Settings, StateError, StateFile};
 
-/// The clock and the chance that a command runs under.
+/// The outside that a command runs in: its clock, its chance, its network and its storage.
 #[derive(Debug, Clone)]
 pub struct World {
     /// Time.
@@ -27,6 +29,20 @@ pub struct World {
     pub patience: Patience,
     /// When and how often a request is repeated.
     pub retry: RetrySettings,
+    /// What carries requests.
+    pub network: Network,
+    /// Where tables stay.
+    pub storage: Storage,
+}
+
+/// Where tables stay.
+#[derive(Debug, Clone, Default)]
+pub enum Storage {
+    /// Where the configuration says.
+    #[default]
+    Configured,
+    /// In a store that is brought along, at the configured path. The log's own work runs on the other runtime.
+    Given(Arc<dyn ObjectStore>, Handle),
 }
 
 impl World {
@@ -38,6 +54,8 @@ impl World {
             entropy: Arc::new(Entropy::system()),
             patience: Patience::default(),
             retry: RetrySettings::default(),
+            network: Network::Real,
+            storage: Storage::Configured,
         }
     }
 }
@@ -93,6 +111,7 @@ fn client(config: &Config, world: &World) -> Result<Client, RunError> {
         },
         patience: world.patience,
         retry: world.retry,
+        network: world.network.clone(),
     };
     Ok(Client::new(settings, Arc::clone(&world.clock), Arc::clone(&world.entropy))?)
 }
@@ -116,7 +135,14 @@ fn s3(config: &Config) -> S3Settings {
 pub fn lake(config: &Config, world: &World) -> Result<Lake, RunError> {
     let destination = Destination::parse(&config.destination.url, Path::new("."), s3(config))
         .map_err(|error| RunError::Usage(format!("destination.url: {error}")))?;
-    Ok(Lake::open(&destination, Arc::clone(&world.clock), Arc::clone(&world.entropy))?)
+    let (clock, entropy) = (Arc::clone(&world.clock), Arc::clone(&world.entropy));
+    Ok(match &world.storage {
+        Storage::Configured => Lake::open(&destination, clock, entropy)?,
+        Storage::Given(store, runtime) => {
+            let (store, root) = (Arc::clone(store), destination.root().clone());
+            Lake::with_runtime(store, root, clock, entropy, Some(runtime.clone()))?
+        }
+    })
 }
 
 /// Opens the state file beside the tables, or where the configuration says.

@@ -36,6 +36,7 @@ mod reconcile;
 mod requests;
 mod rows;
 mod secrets;
+mod simulation;
 mod starts;
 mod stopped;
 mod support;

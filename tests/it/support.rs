@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kustlake::api::{Patience, RetrySettings};
 use kustlake::catalog::{Access, Catalog};
-use kustlake::clock::{Entropy, SystemClock};
+use kustlake::clock::SystemClock;
 use kustlake::config::Config;
 use kustlake::run::{self, Exit, Report, Run, RunError, Watch, World};
 use kustlake_sim::{ClockSpec, SimHandle, SimServer, Switches, WorldSpec};
@@ -161,7 +161,7 @@ pub(crate) fn eager() -> World {
 pub(crate) fn fast(speed: u32) -> World {
     let patience = Patience { answer: Duration::from_secs(120) * speed, ..Patience::default() };
     let clock = Arc::new(SystemClock::with_speed(speed));
-    World { clock, entropy: Arc::new(Entropy::system()), patience, retry: RetrySettings::default() }
+    World { clock, patience, ..World::real() }
 }
 
 /// A number that the environment may replace, so that a test can be run at its full size by hand.

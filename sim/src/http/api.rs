@@ -2,8 +2,10 @@
 //!
 //! Rule: arrival is counted first; then key, budgets, role, fault, and only then the endpoint.
 
+use std::error::Error;
+
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use hyper::body::Body;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
@@ -52,7 +54,11 @@ struct Arrival<'a> {
 }
 
 /// Answers an API request.
-pub(crate) async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<SimBody>, Dropped> {
+pub(crate) async fn answer<B>(shared: &Shared, request: Request<B>) -> Result<Response<SimBody>, Dropped>
+where
+    B: Body<Data: Send> + Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let (parts, body) = request.into_parts();
     let arrival = Arrival {
         shared,

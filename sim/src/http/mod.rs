@@ -18,5 +18,6 @@ mod search;
 mod server;
 mod shelf;
 
+pub(crate) use self::api::answer as api_answer;
 pub(crate) use self::route::Route;
 pub(crate) use self::server::serve;

@@ -25,7 +25,7 @@ impl Call<'_> {
     pub(super) fn search(&self, reach: Reach, body: &[u8]) -> Reply {
         let number = count(&self.shared.searches);
         let paging = match self.params.paging(500) {
-            Ok(paging) => paging,
+            Ok(paging) => PageParams { size: paging.size.min(self.switches.largest_page), ..paging },
             Err(refusal) => return Reply::bad_request(&refusal),
         };
         let query = match search::read(body, reach, self.switches.precision) {

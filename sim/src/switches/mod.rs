@@ -27,6 +27,8 @@ pub struct Switches {
     pub ceiling_records: usize,
     /// How many pages one query gives at most.
     pub max_pages: usize,
+    /// How many records a page of a search holds at most, whatever is asked for.
+    pub largest_page: usize,
     /// What a search answers past either of the two.
     pub past_ceiling: PastAnswer,
     /// What a search answers past its last page.
@@ -133,6 +135,7 @@ impl Default for Switches {
             index_lag_ms: 0,
             ceiling_records: 10_000,
             max_pages: 100,
+            largest_page: 500,
             past_ceiling: PastAnswer::BadRequest,
             past_end: PastAnswer::EmptyPage,
             delete_stamp: DeleteStamp::default(),

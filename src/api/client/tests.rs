@@ -23,6 +23,7 @@ fn settings(url: &str) -> ClientSettings {
         },
         // Generous: the clock of these tests is fast, and this machine may be slow.
         patience: Patience { answer: Duration::from_secs(20_000), max_bytes: 1000, ..Patience::default() },
+        network: Network::Real,
         retry: RetrySettings { attempts: 3, attempts_to_reach: 2, ..RetrySettings::default() },
     }
 }

@@ -29,6 +29,7 @@ use self::committer::CreateOnlyCommitter;
 use self::failure::Table as Failing;
 use super::error::LakeError;
 use super::names::TransactionId;
+use crate::cpu::{Aborted, off_thread};
 
 pub(super) use self::commit::Outcome;
 pub(super) use self::stats::{FileStats, StatsCollector};
@@ -60,11 +61,12 @@ pub(super) struct Snapshot {
 }
 
 impl Log {
+    /// Kernel calls wait for what runs on `runtime`.
+    ///
     /// # Errors
-    /// [`LakeError::Internal`] outside a multi-threaded runtime, where the kernel would panic.
-    pub(super) fn new(store: Arc<dyn ObjectStore>) -> Result<Self, LakeError> {
-        let runtime = Handle::try_current()
-            .ok()
+    /// [`LakeError::Internal`] without a multi-threaded runtime: the kernel would panic.
+    pub(super) fn new(store: Arc<dyn ObjectStore>, runtime: Option<Handle>) -> Result<Self, LakeError> {
+        let runtime = runtime
             .filter(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread)
             .ok_or_else(|| LakeError::Internal("a lake needs a multi-threaded runtime".to_owned()))?;
         let executor = Arc::new(TokioMultiThreadExecutor::new(runtime.clone()));
@@ -197,8 +199,8 @@ fn local_folder(url: &Url) -> Option<PathBuf> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LakeError> + Send + 'static,
 ) -> Result<T, LakeError> {
-    match tokio::task::spawn_blocking(work).await {
+    match off_thread(work).await {
         Ok(result) => result,
-        Err(_) => Err(LakeError::Internal("work on a transaction log was aborted".to_owned())),
+        Err(Aborted) => Err(LakeError::Internal("work on a transaction log was aborted".to_owned())),
     }
 }

@@ -1,0 +1,77 @@
+//! One run of the program: what goes wrong for it, and whether it is still alive.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::sync::Notify;
+
+use super::source::Change;
+use super::store::StoreFault;
+
+/// What goes wrong with one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RequestFault {
+    /// The connection breaks.
+    Cut,
+    /// The service fails.
+    Fails,
+    /// There were too many requests.
+    Throttled,
+    /// The answer breaks off, and does not say so.
+    Truncated,
+    /// Nothing comes.
+    Hangs,
+    /// The process dies.
+    Dies,
+}
+
+/// What happens to one run, by the numbers of its requests and of the operations by which it changes something.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Fate {
+    pub(super) requests: BTreeMap<u64, RequestFault>,
+    pub(super) store: BTreeMap<u64, StoreFault>,
+    /// What happens at the source meanwhile.
+    pub(super) changes: BTreeMap<u64, Change>,
+}
+
+/// A running program.
+#[derive(Debug, Default)]
+pub(super) struct Process {
+    pub(super) fate: Fate,
+    requests: AtomicU64,
+    changes: AtomicU64,
+    dead: AtomicBool,
+    died: Notify,
+}
+
+impl Process {
+    pub(super) fn new(fate: Fate) -> Self {
+        Self { fate, ..Self::default() }
+    }
+
+    pub(super) fn next_change(&self) -> Option<StoreFault> {
+        self.fate.store.get(&self.changes.fetch_add(1, Ordering::AcqRel)).copied()
+    }
+
+    pub(super) fn next_request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::AcqRel)
+    }
+
+    /// How many requests, and how many changes, there were.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.requests.load(Ordering::Acquire), self.changes.load(Ordering::Acquire))
+    }
+
+    pub(super) fn die(&self) {
+        self.dead.store(true, Ordering::Release);
+        self.died.notify_one();
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    pub(super) async fn death(&self) {
+        self.died.notified().await;
+    }
+}
