@@ -203,6 +203,7 @@ impl Play {
                 return Err(format!("a clean run ended in {report:#?}"));
             }
             oracle::every_version(self).await?;
+            oracle::caught_up(self).await?;
         }
         oracle::the_end(self).await
     }

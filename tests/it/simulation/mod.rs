@@ -19,7 +19,7 @@ use self::conduct::play;
 use self::scenario::Scenario;
 
 /// Attempts to make a failing scenario smaller.
-const MOST_ATTEMPTS: usize = 150;
+const MOST_ATTEMPTS: u32 = 150;
 
 /// The smallest scenario found that still fails, and how.
 fn shrunk(scenario: Scenario, told: String) -> (Scenario, String) {
@@ -38,7 +38,7 @@ fn shrunk(scenario: Scenario, told: String) -> (Scenario, String) {
         }
         for less in smaller {
             attempts += 1;
-            if attempts > MOST_ATTEMPTS {
+            if attempts > size("KUSTLAKE_SIM_ATTEMPTS", MOST_ATTEMPTS) {
                 return (smallest, told);
             }
             if let (Err(again), _) = play(&less) {
@@ -120,4 +120,20 @@ fn work_off_the_thread_begins_in_one_place() {
             }
         }
     }
+}
+
+/// The mistakes by which the simulation itself is tested can still be made.
+#[test]
+fn planted_mistakes_still_fit_the_program() {
+    let mut patches = 0;
+    for entry in std::fs::read_dir(file("tests/planted")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "patch") {
+            patches += 1;
+            let mut git = std::process::Command::new("git");
+            let checked = git.arg("-C").arg(file(".")).args(["apply", "--check"]).arg(&path).output().unwrap();
+            assert!(checked.status.success(), "{}: {checked:?}", path.display());
+        }
+    }
+    assert!(patches >= 10, "{patches}");
 }

@@ -16,7 +16,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 use super::conduct::Play;
-use super::source::FOLLOWED;
+use super::source::{FOLLOWED, State};
 use super::store::Commit;
 use crate::tables::Version;
 
@@ -124,9 +124,24 @@ async fn version(play: &mut Play, name: &'static str, told: &Told, commit: &Comm
         }
     }
     if name == "users" {
-        // A list has no window; the end tells.
+        // Nobody changes users: the whole snapshot, or none.
+        let is_whole = told.files.is_empty() || found.keys().eq(state[name].keys());
+        return if is_whole { Ok(()) } else { Err(format!("{}: only {} users", commit.path, found.len())) };
+    }
+    if play.scenario.switches.index_lag_ms > SETTLED {
         return Ok(());
     }
+    complete(play, name, told, &found, &state).map_err(|told| format!("{}: {told}", commit.path))
+}
+
+/// Every record that was updated before the cursor stands in the table as it is.
+fn complete(
+    play: &Play,
+    name: &str,
+    told: &Told,
+    found: &BTreeMap<String, Version>,
+    state: &State,
+) -> Result<(), String> {
     let cursor = told.cursor.unwrap_or(i64::MIN);
     for (id, record) in &state[name] {
         let (_, updated, deleted) = *record;
@@ -139,21 +154,31 @@ async fn version(play: &mut Play, name: &'static str, told: &Told, commit: &Comm
             DeleteStamp::Keeps => row.1 == updated,
         });
         if !is_same {
-            return Err(format!(
-                "{}: the cursor is {cursor}, and {id} is {row:?} where the source has {record:?}",
-                commit.path
-            ));
+            return Err(format!("the cursor is {cursor}, and {id} is {row:?} where the source has {record:?}"));
         }
     }
     Ok(())
 }
 
+/// What the index shows sooner than this has settled by the time it is read, in milliseconds.
+const SETTLED: i64 = 120_000;
 /// Before this instant, notes are in a list only, which shows no deleted ones and cannot be counted.
 const SEARCHED: i64 = super::source::START - 700 * 86_400_000;
 
 /// Whether the source hides a deleted record.
 fn is_hidden(play: &Play, name: &str, updated: i64) -> bool {
     play.scenario.switches.deleted_in_search == Visibility::Hidden || (name == "notes" && updated < SEARCHED)
+}
+
+/// The tables have everything before their cursors, also what the index has shown late, but within the overlap.
+pub(super) async fn caught_up(play: &mut Play) -> Result<(), String> {
+    let state = Arc::clone(play.source.states.lock().unwrap().last().unwrap());
+    for (_, name) in FOLLOWED.into_iter().filter(|(_, name)| *name != "users") {
+        let Some(told) = play.told.get(name).cloned() else { continue };
+        let found = table(play, name, &told).await?;
+        complete(play, name, &told, &found, &state).map_err(|told| format!("an hour later: {name}: {told}"))?;
+    }
+    Ok(())
 }
 
 /// The tables are what the source is.

@@ -93,7 +93,7 @@ impl Scenario {
 fn switches(dice: &Dice) -> Switches {
     let mut switches = Switches::unlimited();
     switches.largest_page = dice.pick(&[500, 20, 7, 3]);
-    switches.index_lag_ms = i64::from(dice.pick(&[0, 0, 30_000, 120_000]));
+    switches.index_lag_ms = i64::from(dice.pick(&[0, 0, 30_000, 120_000, 480_000]));
     switches.ties = dice.pick(&[TieOrder::Stable, TieOrder::Random]);
     switches.precision = dice.pick(&[Precision::default(), Precision::default(), Precision::Second]);
     // Where search does not count, nothing but a page that holds all of them proves a tie to be complete.
@@ -141,7 +141,7 @@ fn pipelines(dice: &Dice) -> String {
 fn source(dice: &Dice) -> String {
     let concurrency = dice.pick(&[1, 1, 2, 4]);
     // Share and searches as a user would set them, so that limits matter where there are any.
-    format!("  concurrency: {concurrency}\n  settle: 5m\n  overlap: {}m\n", dice.pick(&[5, 30]))
+    format!("  concurrency: {concurrency}\n  settle: 5m\n  overlap: {}m\n", dice.pick(&[10, 30]))
 }
 
 const CONTEXTS: [Context; 4] = [Context::Customer, Context::Conversation, Context::Message, Context::Note];
