@@ -60,6 +60,9 @@ pub(super) enum Command {
     Entities(Entities),
     /// Print DuckDB views over the live files of all tables
     Views,
+    /// Show the state file, or make it anew from the tables
+    #[command(subcommand)]
+    State(State),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -103,6 +106,14 @@ pub(super) struct Status {
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum State {
+    /// Print it as JSON
+    Show,
+    /// Write it anew: cursors as the tables have them. The next run reads again what only the state file knew
+    Rebuild,
 }
 
 #[derive(Debug, ClapArgs)]

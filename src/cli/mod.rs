@@ -13,6 +13,7 @@ mod plan;
 mod progress;
 mod run;
 mod signals;
+mod state;
 mod status;
 mod table;
 mod terminal;
@@ -95,6 +96,7 @@ async fn dispatch(args: &Args, terminal: &Terminal) -> Result<Exit, RunError> {
         }
         Command::Entities(asked) => entities::entities(asked, &catalog, terminal),
         Command::Views => views::views(&load(&args.config, &catalog)?, terminal).await,
+        Command::State(asked) => state::state(&load(&args.config, &catalog)?, asked, terminal).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Args::command(), "kustlake", &mut script);

@@ -24,7 +24,7 @@ use super::session::{self, Source, World};
 use crate::api::Usage;
 use crate::catalog::{Access, Catalog};
 use crate::config::{Config, Pipeline};
-use crate::lake::{Lake, Lease, LeaseError, LeaseTiming, Views};
+use crate::lake::{Lake, Lease, LeaseTiming, Views};
 use crate::window::Window;
 
 /// What was asked for.
@@ -121,7 +121,7 @@ impl Run<'_> {
         let (started_at, began) = (self.world.clock.now(), self.world.clock.monotonic());
         let lake = session::lake(self.config, self.world)?;
         lake.probe().await?;
-        let lease = Lease::acquire(&lake, &format!("run {id}"), LeaseTiming::default()).await.map_err(busy)?;
+        let lease = Lease::acquire(&lake, &format!("run {id}"), LeaseTiming::default()).await?;
         let reports = match self.command {
             Command::Verify(_) => Reports::none(&self.config.pipelines),
             Command::Run | Command::FullRefresh | Command::Backfill { .. } => Reports::new(&self.config.pipelines),
@@ -335,12 +335,5 @@ async fn asked_to_stop(stop: &mut tokio::sync::watch::Receiver<Option<Exit>>) ->
         Ok(exit) => exit.unwrap_or(Exit::Interrupted),
         // Nobody is left who could ask.
         Err(_) => std::future::pending().await,
-    }
-}
-
-fn busy(error: LeaseError) -> RunError {
-    match error {
-        LeaseError::HeldBy { .. } => RunError::Busy(error.to_string()),
-        LeaseError::Lake(error) => RunError::Lake(error),
     }
 }

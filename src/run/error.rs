@@ -10,7 +10,7 @@ use crate::api::{ApiError, Failure, InvalidOrigin, SetupError};
 use crate::catalog::{CatalogError, EntityName};
 use crate::config::ConfigError;
 use crate::extract::WalkError;
-use crate::lake::LakeError;
+use crate::lake::{LakeError, LeaseError};
 use crate::table::{ConvertError, TableError, TreatmentError};
 
 /// Why one entity could not be completed. What it had committed stays.
@@ -145,6 +145,15 @@ pub enum RunError {
     /// An error of ours.
     #[error("{0}; this is an error of kustlake, please report it")]
     Internal(String),
+}
+
+impl From<LeaseError> for RunError {
+    fn from(error: LeaseError) -> Self {
+        match error {
+            LeaseError::HeldBy { .. } => Self::Busy(error.to_string()),
+            LeaseError::Lake(error) => Self::Lake(error),
+        }
+    }
 }
 
 impl RunError {

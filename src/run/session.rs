@@ -150,11 +150,15 @@ pub fn lake(config: &Config, world: &World) -> Result<Lake, RunError> {
 /// # Errors
 /// A place that is none, storage that cannot be read, or a state of a newer version.
 pub async fn state(config: &Config, lake: &Lake, time: ServerTime) -> Result<StateKeeper, RunError> {
-    let file = match &config.state_url {
+    Ok(StateKeeper::open(state_file(config, lake)?, time).await?)
+}
+
+/// The place of the state file.
+pub(super) fn state_file(config: &Config, lake: &Lake) -> Result<StateFile, StateError> {
+    match &config.state_url {
         Some(url) => StateFile::open(url, Path::new("."), s3(config)),
         None => StateFile::of(lake),
-    };
-    Ok(StateKeeper::open(file?, time).await?)
+    }
 }
 
 impl From<StateError> for RunError {

@@ -38,6 +38,7 @@ mod rows;
 mod secrets;
 mod simulation;
 mod starts;
+mod state;
 mod stopped;
 mod support;
 mod switches;
