@@ -78,10 +78,11 @@ fn the_service_fails_at_every_step() {
         RequestFault::Throttled,
         RequestFault::Truncated,
         RequestFault::Hangs,
+        RequestFault::Outage,
         RequestFault::Dies,
     ];
     for (at, fault) in faults.into_iter().enumerate() {
-        for step in (0..requests).skip(at * stride / 6).step_by(stride) {
+        for step in (0..requests).skip(at * stride / 7).step_by(stride) {
             strike(Fate { requests: [(step, fault)].into(), ..meanwhile() });
         }
     }

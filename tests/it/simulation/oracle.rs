@@ -193,7 +193,7 @@ pub(super) async fn the_end(play: &mut Play) -> Result<(), String> {
             match found.get(id) {
                 Some(row) if row == record => {}
                 // That it was deleted, nothing tells.
-                Some(row) if deleted && name == "notes" && updated < SEARCHED && row.1 == updated => {}
+                Some(row) if deleted && name == "notes" && row.1 < SEARCHED && (is_hidden || row.1 == updated) => {}
                 Some(row) if is_hidden && row.2 => {}
                 None if is_hidden => {}
                 row => return Err(format!("at the end: {name}: {id} is {row:?} where the source has {record:?}")),

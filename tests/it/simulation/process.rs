@@ -21,6 +21,8 @@ pub(super) enum RequestFault {
     Truncated,
     /// Nothing comes.
     Hangs,
+    /// The service fails from now on.
+    Outage,
     /// The process dies.
     Dies,
 }
@@ -51,6 +53,13 @@ impl Process {
 
     pub(super) fn next_change(&self) -> Option<StoreFault> {
         self.fate.store.get(&self.changes.fetch_add(1, Ordering::AcqRel)).copied()
+    }
+
+    /// What goes wrong with this request: its own fault, or an outage that has begun.
+    pub(super) fn fault(&self, number: u64) -> Option<RequestFault> {
+        let mut former = self.fate.requests.range(..number);
+        let outage = former.any(|(_, fault)| *fault == RequestFault::Outage).then_some(RequestFault::Outage);
+        self.fate.requests.get(&number).copied().or(outage)
     }
 
     pub(super) fn next_request(&self) -> u64 {

@@ -169,6 +169,7 @@ fn fate(dice: &Dice) -> Fate {
             RequestFault::Throttled,
             RequestFault::Truncated,
             RequestFault::Hangs,
+            RequestFault::Outage,
             RequestFault::Dies,
         ]);
         fate.requests.insert(u64::from(dice.below(40)), fault);

@@ -127,7 +127,7 @@ impl ProcessNetwork {
         let number = self.process.next_request();
         // A moment of its own for each request, so that those that are sent at once arrive in the order of sending.
         self.time.sleep(self.latency + Duration::from_micros(number)).await;
-        let fault = self.process.fate.requests.get(&number).copied();
+        let fault = self.process.fault(number);
         let (url, body) = match sent {
             Sent::Get(url) => (url, None),
             Sent::Post(url, body) => (url, Some(body.clone())),
@@ -147,7 +147,7 @@ impl ProcessNetwork {
                 self.process.die();
                 return None;
             }
-            Some(RequestFault::Fails) => return Some(bare(StatusCode::SERVICE_UNAVAILABLE)),
+            Some(RequestFault::Fails | RequestFault::Outage) => return Some(bare(StatusCode::SERVICE_UNAVAILABLE)),
             Some(RequestFault::Throttled) => return Some(bare(StatusCode::TOO_MANY_REQUESTS)),
             Some(RequestFault::Truncated) | None => {}
         }
