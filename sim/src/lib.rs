@@ -41,7 +41,7 @@ pub use self::search::Precision;
 pub use self::shelf::ShelfChange;
 pub use self::stats::{RequestLog, Stats};
 pub use self::switches::{
-    ArchiveCovers, AuditBounds, AuditEnd, DeletedParent, Every, IncludedOne, Limiting, MergeList, MergeObject,
+    ArchiveCovers, AuditBounds, AuditEnd, DeletedParent, Every, IncludedOne, Lagging, Limiting, MergeList, MergeObject,
     MetadataAccess, Mover, NextLinks, PastAnswer, Pod, ResetHeader, ResetUnit, RetryAfter, SearchRoles, SecondSortKey,
     ShelfOrder, SlaList, Switches, TieOrder, TimeIds, TimeStamp, Total, UserList, Visibility,
 };

@@ -11,6 +11,7 @@ use crate::http::budget::Budget;
 use crate::stats::Tally;
 use crate::switches::Switches;
 use crate::world::World;
+use crate::world::backlog::Lag;
 
 /// The state of a simulator.
 #[derive(Debug)]
@@ -62,7 +63,8 @@ impl Shared {
 
     /// The world as it is at this moment, with the index as far as it has come.
     pub(crate) fn world(&self) -> RwLockReadGuard<'_, World> {
-        let (now, lag) = (self.clock.now(), self.switches().index_lag_ms);
+        let Switches { index_lag_ms: by, lagging: of, .. } = self.switches();
+        let (now, lag) = (self.clock.now(), Lag { by, of });
         let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
         if !world.is_due(now, lag) {
             return world;

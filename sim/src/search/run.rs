@@ -204,7 +204,9 @@ impl Matcher<'_> {
 mod tests {
     use super::*;
     use crate::search::Target;
+    use crate::switches::Lagging;
     use crate::world::WorldSpec;
+    use crate::world::backlog::Lag;
     use proptest::prelude::*;
 
     const NOW: i64 = 1_793_491_200_000;
@@ -212,7 +214,7 @@ mod tests {
     fn world() -> World {
         let mut world = World::new(&WorldSpec { messages: 400, ..WorldSpec::default() }, NOW);
         drop(world.tie(Context::Message, 150, NOW - 5_000, NOW));
-        world.index_due(NOW, 0);
+        world.index_due(NOW, Lag { by: 0, of: Lagging::default() });
         world
     }
 

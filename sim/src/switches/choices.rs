@@ -56,6 +56,13 @@ macro_rules! choices {
 }
 
 choices! {
+    /// Which records show late in search.
+    Lagging {
+        /// All of them.
+        AllRecords,
+        /// Every other one, so that a later change may show before an earlier one.
+        EveryOtherRecord,
+    }
     /// The answer to a page that does not exist.
     PastAnswer {
         /// Status 400.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::choices::{
-    ArchiveCovers, AuditBounds, AuditEnd, DeletedParent, Every, IncludedOne, Limiting, MergeList, MergeObject,
+    ArchiveCovers, AuditBounds, AuditEnd, DeletedParent, Every, IncludedOne, Lagging, Limiting, MergeList, MergeObject,
     MetadataAccess, Mover, NextLinks, PastAnswer, Pod, ResetHeader, ResetUnit, RetryAfter, SearchRoles, SecondSortKey,
     ShelfOrder, SlaList, TieOrder, TimeIds, TimeStamp, Total, UserList, Visibility,
 };
@@ -23,6 +23,8 @@ use crate::world::DeleteStamp;
 pub struct Switches {
     /// A change shows in search only after this many milliseconds of simulated time.
     pub index_lag_ms: i64,
+    /// Which records do so.
+    pub lagging: Lagging,
     /// How many records one query gives at most.
     pub ceiling_records: usize,
     /// How many pages one query gives at most.
@@ -133,6 +135,7 @@ impl Default for Switches {
     fn default() -> Self {
         Self {
             index_lag_ms: 0,
+            lagging: Lagging::default(),
             ceiling_records: 10_000,
             max_pages: 100,
             largest_page: 500,

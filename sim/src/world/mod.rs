@@ -2,6 +2,7 @@
 
 pub(crate) mod added;
 pub(crate) mod audit;
+pub(crate) mod backlog;
 mod children;
 mod directory;
 mod generate;
@@ -25,6 +26,7 @@ pub use self::offspring::Offspring;
 pub use self::spec::WorldSpec;
 
 use self::audit::AuditLog;
+use self::backlog::Lag;
 use self::children::Children;
 use self::ids::{IdText, Kind};
 use self::store::Store;
@@ -170,12 +172,12 @@ impl World {
     }
 
     /// Whether some index lags behind and need not any more.
-    pub(crate) fn is_due(&self, now: i64, lag: i64) -> bool {
+    pub(crate) fn is_due(&self, now: i64, lag: Lag) -> bool {
         Context::ALL.into_iter().any(|context| self.store(context).is_due(now, lag))
     }
 
     /// Lets the search index take in what is older than the lag.
-    pub(crate) fn index_due(&mut self, now: i64, lag: i64) {
+    pub(crate) fn index_due(&mut self, now: i64, lag: Lag) {
         for context in Context::ALL {
             self.store_mut(context).index_due(now, lag);
         }

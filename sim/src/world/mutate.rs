@@ -26,6 +26,8 @@ pub enum Op {
     /// Records stay with `deleted: true`.
     #[serde(alias = "delete")]
     DeleteSoft,
+    /// Softly deleted records vanish, which nothing tells.
+    Purge,
     /// Softly deleted records come back.
     Restore,
     /// Customers are merged in pairs; only for the context customer.
@@ -64,8 +66,8 @@ impl World {
         let ords = match change.op {
             Op::Create => self.create(change, now),
             Op::Merge => return self.merge_some(change, now),
-            Op::Update | Op::DeleteHard | Op::DeleteSoft | Op::Restore => {
-                let chosen = self.choose(change, change.op == Op::Restore);
+            Op::Update | Op::DeleteHard | Op::DeleteSoft | Op::Purge | Op::Restore => {
+                let chosen = self.choose(change, matches!(change.op, Op::Purge | Op::Restore));
                 for ord in &chosen {
                     self.apply(change, *ord, stamp, now);
                 }
@@ -94,16 +96,19 @@ impl World {
             return;
         };
         record.rev += 1;
-        let deletes = matches!(change.op, Op::DeleteHard | Op::DeleteSoft);
+        let deletes = matches!(change.op, Op::DeleteHard | Op::DeleteSoft | Op::Purge);
         if !(deletes && stamp == DeleteStamp::Keeps) {
             record.updated = now;
         }
         record.life = match change.op {
-            Op::DeleteHard => Life::Gone,
+            Op::DeleteHard | Op::Purge => Life::Gone,
             Op::DeleteSoft => Life::Deleted(now),
             Op::Create | Op::Update | Op::Restore | Op::Merge => Life::Live,
         };
         store.put(ord, record, now);
+        if change.op == Op::Purge {
+            return;
+        }
         let verb = if deletes { Verb::Delete } else { Verb::Update };
         self.log(change.context, ord, verb, now);
     }

@@ -3,9 +3,10 @@
 //! Rule: the index shows exactly the versions whose changes are older than the lag; its orders hold those versions.
 //! Only the versions that differ from the primary store are kept a second time.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use super::added::Added;
+use super::backlog::{Backlog, Lag, Pending};
 use super::ids::{self, IdText, Kind};
 use super::order::Order;
 use super::record::{Life, Record, salt};
@@ -71,14 +72,6 @@ impl Times {
     }
 }
 
-/// A change that the index does not show yet.
-#[derive(Debug)]
-struct Pending {
-    at: i64,
-    ord: u32,
-    version: Record,
-}
-
 /// A former version of a record, and when it ceased to be the present one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Past {
@@ -107,7 +100,7 @@ pub(crate) struct Store {
     pub(crate) indexed: Times,
     pub(crate) added: Added,
     stale: HashMap<u32, Option<Record>>,
-    pending: VecDeque<Pending>,
+    backlog: Backlog,
     /// Only of parents, whose former versions what is read per parent follows from.
     past: HashMap<u32, Vec<Past>>,
     given_ids: HashMap<String, u32>,
@@ -126,7 +119,7 @@ impl Store {
             indexed: if context.searchable() { Times::build(numbered()) } else { Times::default() },
             added: Added::default(),
             stale: HashMap::new(),
-            pending: VecDeque::new(),
+            backlog: Backlog::default(),
             past: HashMap::new(),
             given_ids: HashMap::new(),
             id_of_given: HashMap::new(),
@@ -230,21 +223,18 @@ impl Store {
         }
         if self.context.searchable() {
             self.stale.entry(ord).or_insert(old);
-            self.pending.push_back(Pending { at: now, ord, version });
+            self.backlog.push(Pending { at: now, ord, version });
         }
     }
 
     /// Whether a change has become old enough for the index.
-    pub(crate) fn is_due(&self, now: i64, lag: i64) -> bool {
-        self.pending.front().is_some_and(|pending| pending.at.saturating_add(lag) <= now)
+    pub(crate) fn is_due(&self, now: i64, lag: Lag) -> bool {
+        self.backlog.is_due(now, lag)
     }
 
     /// Lets the index take in every change that is older than the lag.
-    pub(crate) fn index_due(&mut self, now: i64, lag: i64) {
-        while self.is_due(now, lag) {
-            let Some(Pending { ord, version, .. }) = self.pending.pop_front() else {
-                return;
-            };
+    pub(crate) fn index_due(&mut self, now: i64, lag: Lag) {
+        while let Some(Pending { ord, version, .. }) = self.backlog.next_due(now, lag) {
             let old = self.stale.get(&ord).copied().unwrap_or_else(|| self.records.get(ord as usize).copied());
             self.indexed.replace(ord, old.as_ref(), &version);
             if self.records.get(ord as usize) == Some(&version) {
@@ -260,6 +250,7 @@ impl Store {
 mod tests {
     use super::super::record::{ORPHAN, Origin};
     use super::*;
+    use crate::switches::Lagging;
 
     const NEW: Record = Record {
         created: 5_000,
@@ -271,28 +262,42 @@ mod tests {
         rev: 1,
     };
 
+    fn lag(by: i64) -> Lag {
+        Lag { by, of: Lagging::AllRecords }
+    }
+
     #[test]
     fn the_index_follows_after_the_lag() {
         let mut store = Store::new(Context::Message, 1, vec![NEW]);
         store.put(0, Record { updated: 9_000, rev: 2, ..NEW }, 9_000);
         store.put(0, Record { updated: 9_500, rev: 3, ..NEW }, 9_500);
-        store.index_due(9_900, 500);
+        store.index_due(9_900, lag(500));
         assert_eq!(store.get(View::Index, 0).map(|record| record.rev), Some(2));
         assert_eq!(store.get(View::Primary, 0).map(|record| record.rev), Some(3));
         assert_eq!(store.indexed.updated.all.range(0, 9).collect::<Vec<_>>(), [(9_000, 0)]);
-        store.index_due(10_000, 500);
+        store.index_due(10_000, lag(500));
         assert_eq!(store.get(View::Index, 0).map(|record| record.rev), Some(3));
         assert!(store.stale.is_empty());
+    }
+
+    #[test]
+    fn a_later_change_may_show_before_an_earlier_one() {
+        let mut store = Store::new(Context::Message, 1, vec![NEW, NEW]);
+        store.put(1, Record { updated: 9_500, rev: 2, ..NEW }, 9_500);
+        store.put(0, Record { updated: 9_000, rev: 2, ..NEW }, 9_000);
+        store.index_due(9_500, Lag { by: 1_000, of: Lagging::EveryOtherRecord });
+        assert_eq!(store.get(View::Index, 1).map(|record| record.rev), Some(2));
+        assert_eq!(store.get(View::Index, 0).map(|record| record.rev), Some(1));
     }
 
     #[test]
     fn a_new_record_is_found_by_id_before_it_is_searchable() {
         let mut store = Store::new(Context::Note, 1, vec![]);
         let ord = store.add(NEW, 6_000);
-        store.index_due(6_000, 1);
+        store.index_due(6_000, lag(1));
         assert_eq!(store.find(&store.id(ord).to_string()), Some(ord));
         assert_eq!(store.get(View::Index, ord), None);
-        store.index_due(6_001, 1);
+        store.index_due(6_001, lag(1));
         assert_eq!(store.get(View::Index, ord), Some(NEW));
     }
 
@@ -300,7 +305,7 @@ mod tests {
     fn records_deleted_for_good_leave_every_order() {
         let mut store = Store::new(Context::Customer, 1, vec![NEW]);
         store.put(0, Record { life: Life::Gone, ..NEW }, 7_000);
-        store.index_due(7_000, 0);
+        store.index_due(7_000, lag(0));
         assert_eq!(store.get(View::Primary, 0), None);
         assert_eq!(store.by_id.all.len() + store.indexed.updated.all.len() + store.indexed.created.live.len(), 0);
     }
