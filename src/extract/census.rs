@@ -113,21 +113,21 @@ impl<'a> Census<'a> {
         Subject { index, context: self.context.to_owned(), parent: None, only: None }
     }
 
-    async fn count_in(&self, index: Index, window: &Window) -> Result<Option<u64>, WalkError> {
-        Ok(self.pages.page(&self.subject(index).count(window, Deleted::Excluded)).await?.total)
+    async fn count_in(&self, index: Index, window: &Window, deleted: Deleted) -> Result<Option<u64>, WalkError> {
+        Ok(self.pages.page(&self.subject(index).count(window, deleted)).await?.total)
     }
 
-    /// How many records of the span the source has that are not marked as deleted; none if it does not tell.
+    /// How many records of the span the source has; none if it does not tell.
     ///
     /// # Errors
     /// The source could not be asked.
-    pub async fn count(&self, span: &Span) -> Result<Option<u64>, WalkError> {
+    pub async fn count(&self, span: &Span, deleted: Deleted) -> Result<Option<u64>, WalkError> {
         match span.shelf {
-            Shelf::Live => self.count_in(Index::Live, &span.window).await,
-            Shelf::Archive => self.count_in(Index::Archive, &span.window).await,
+            Shelf::Live => self.count_in(Index::Live, &span.window, deleted).await,
+            Shelf::Archive => self.count_in(Index::Archive, &span.window, deleted).await,
             Shelf::Boundary => {
-                let live = self.count_in(Index::Live, &span.window).await?;
-                let archive = self.count_in(Index::Archive, &span.window).await?;
+                let live = self.count_in(Index::Live, &span.window, deleted).await?;
+                let archive = self.count_in(Index::Archive, &span.window, deleted).await?;
                 // Where both have a record, the sum is too large, and the span is listed.
                 Ok(live.zip(archive).map(|(live, archive)| live + archive))
             }

@@ -16,7 +16,7 @@ use super::error::EntityError;
 use super::family::Family;
 use super::progress::Counted;
 use super::reading::batch;
-use crate::api::Record;
+use crate::api::{Deleted, Record};
 use crate::catalog::SystemColumn;
 use crate::config::Deletes;
 use crate::extract::{Census, Findings, Histogram, Span, findings, spans};
@@ -175,7 +175,8 @@ impl<'a> Survey<'a> {
             let known = usize::from(whole.is_some() && parts.len() > 1);
             parts.iter().take(parts.len() - known).map(|(span, _)| *span)
         });
-        let counts = futures::stream::iter(asked).map(|span| async move { self.census.count(&span).await });
+        let counts =
+            futures::stream::iter(asked).map(|span| async move { self.census.count(&span, Deleted::Excluded).await });
         let counts: Vec<Option<u64>> =
             counts.buffered(self.load.shared.config.source.concurrency).try_collect().await?;
         let mut counts = counts.into_iter();

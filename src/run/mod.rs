@@ -17,6 +17,7 @@ mod entity;
 mod error;
 mod exit;
 mod family;
+mod forgotten;
 mod inspect;
 mod instants;
 mod job;

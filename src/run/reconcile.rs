@@ -104,6 +104,14 @@ impl Load<'_> {
             if repair == Repair::All {
                 self.mend(&mut family, confirmed).await?;
             }
+            // Counted only now, when as many rows are marked as should be.
+            let (personal, table) = (family.loader.personal(), family.loader.table().await?);
+            let forgotten = self.forgotten(&table, window, &personal, &pages).await?;
+            let confirmed = self.confirm(&forgotten, &pages, &mut skipped).await?;
+            compared.add_gone(&confirmed.gone);
+            if repair == Repair::All {
+                self.mend(&mut family, confirmed).await?;
+            }
             Ok(())
         };
         let result: Result<(), EntityError> = result.await;

@@ -1,6 +1,6 @@
 //! What a run did, as data: the closing table, the closing JSON and the `status` command show it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -123,7 +123,7 @@ pub struct Compared {
     pub missing: u64,
     /// Rows that are older than their records, or differ from them in being deleted.
     pub outdated: u64,
-    /// Rows that are not marked as deleted, although their records are gone for good.
+    /// Rows that still have their values, marked as deleted or not, although their records are gone for good.
     pub gone: u64,
     /// Some of these records.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -133,6 +133,12 @@ pub struct Compared {
 impl Compared {
     /// How many ids are told.
     pub(super) const MOST_IDS: usize = 100;
+
+    /// Counts rows whose records are gone for good.
+    pub(super) fn add_gone(&mut self, gone: &BTreeSet<String>) {
+        self.gone += gone.len() as u64;
+        self.ids.extend(gone.iter().take(Self::MOST_IDS.saturating_sub(self.ids.len())).cloned());
+    }
 
     /// How many records differ.
     #[must_use]
