@@ -1,6 +1,6 @@
 //! Plays a scenario: the real program on invented time, with an invented network and storage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub(super) struct Play {
     pub(super) counts: (u64, u64),
     pub(super) told: BTreeMap<String, oracle::Told>,
     pub(super) read: oracle::Read,
+    /// Versions of records that were seen to hold something personal.
+    pub(super) personal: HashSet<(&'static str, String, i64)>,
 }
 
 /// How a process ended.
@@ -92,6 +94,7 @@ impl Play {
             counts: (0, 0),
             told: BTreeMap::new(),
             read: BTreeMap::new(),
+            personal: HashSet::new(),
         }
     }
 

@@ -5,7 +5,7 @@
 use kustlake_sim::{Context, Op, Switches, WorldSpec};
 
 use super::conduct::with;
-use super::process::{Fate, RequestFault};
+use super::process::{CLASSES, Fate, RequestFault};
 use super::scenario::Scenario;
 use super::source::{Change, START};
 use super::store::StoreFault;
@@ -64,6 +64,15 @@ fn storage_fails_at_every_step() {
         for step in (0..changes).skip(at * stride / 4).step_by(stride) {
             strike(Fate { store: [(step, fault)].into(), ..meanwhile() });
         }
+    }
+}
+
+#[test]
+fn every_object_fails_to_be_read() {
+    let stride = size("KUSTLAKE_TEST_STRIDE", 12) as usize;
+    let readings = (0..CLASSES).flat_map(|class| (0..4).map(move |number| (class, number)));
+    for reading in readings.step_by(stride) {
+        strike(Fate { reads: [reading].into(), ..meanwhile() });
     }
 }
 

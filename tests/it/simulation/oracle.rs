@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use bytes::Bytes;
+use kustlake::catalog::Sensitivity;
 use kustlake_sim::{DeleteStamp, Visibility};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -20,7 +21,16 @@ use super::source::{FOLLOWED, State};
 use super::store::Commit;
 use crate::tables::Version;
 
-type Rows = Vec<(String, Version)>;
+type Rows = Vec<Row>;
+
+/// What is looked at of a row.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    id: String,
+    version: Version,
+    /// Whether it holds anything personal.
+    is_personal: bool,
+}
 
 /// A table as its log has told so far.
 #[derive(Debug, Clone, Default)]
@@ -34,16 +44,19 @@ async fn bytes(play: &Play, path: &Path) -> Bytes {
 }
 
 async fn rows(play: &Play, table: &str, file: &str) -> Arc<Rows> {
+    let columns = play.catalog.get(table).map(|entity| entity.columns.as_slice()).unwrap_or_default();
+    let columns = columns.iter().filter(|column| column.sensitivity != Sensitivity::None && column.name != "id");
+    let personal: Vec<&str> = columns.map(|column| column.name.as_str()).chain(["_extra"]).collect();
     let content = bytes(play, &Path::from(format!("lake/{table}/{file}"))).await;
     let reader = ParquetRecordBatchReaderBuilder::try_new(content).unwrap().build().unwrap();
     let mut rows = Rows::new();
     for batch in reader {
-        collect(&batch.unwrap(), &mut rows);
+        collect(&batch.unwrap(), &personal, &mut rows);
     }
     Arc::new(rows)
 }
 
-fn collect(batch: &RecordBatch, rows: &mut Rows) {
+fn collect(batch: &RecordBatch, personal: &[&str], rows: &mut Rows) {
     let ids = batch.column_by_name("id").unwrap().as_string::<i32>();
     let number = |name: &str, row: usize| {
         let column = batch.column_by_name(name)?;
@@ -56,7 +69,9 @@ fn collect(batch: &RecordBatch, rows: &mut Rows) {
     for row in 0..batch.num_rows() {
         let is_deleted = deleted.is_valid(row) && deleted.value(row);
         let version = (number("rev", row).unwrap_or(0), number("updated_at", row).unwrap_or(0), is_deleted);
-        rows.push((ids.value(row).to_owned(), version));
+        let mut personal = personal.iter().filter_map(|name| batch.column_by_name(name));
+        let is_personal = personal.any(|column| column.is_valid(row));
+        rows.push(Row { id: ids.value(row).to_owned(), version, is_personal });
     }
 }
 
@@ -91,6 +106,10 @@ pub(super) async fn every_version(play: &mut Play) -> Result<(), String> {
 }
 
 async fn table(play: &mut Play, name: &str, told: &Told) -> Result<BTreeMap<String, Version>, String> {
+    Ok(table_rows(play, name, told).await?.into_iter().map(|(id, row)| (id, row.version)).collect())
+}
+
+async fn table_rows(play: &mut Play, name: &str, told: &Told) -> Result<BTreeMap<String, Row>, String> {
     let mut all = BTreeMap::new();
     for file in &told.files {
         let found = match play.read.get(file) {
@@ -101,9 +120,9 @@ async fn table(play: &mut Play, name: &str, told: &Told) -> Result<BTreeMap<Stri
                 found
             }
         };
-        for (id, version) in found.iter() {
-            if all.insert(id.clone(), *version).is_some() {
-                return Err(format!("{name}: {id} stands twice"));
+        for row in found.iter() {
+            if all.insert(row.id.clone(), row.clone()).is_some() {
+                return Err(format!("{name}: {} stands twice", row.id));
             }
         }
     }
@@ -111,7 +130,10 @@ async fn table(play: &mut Play, name: &str, told: &Told) -> Result<BTreeMap<Stri
 }
 
 async fn version(play: &mut Play, name: &'static str, told: &Told, commit: &Commit) -> Result<(), String> {
-    let found = table(play, name, told).await?;
+    let rows = table_rows(play, name, told).await?;
+    let personal = rows.iter().filter(|(_, row)| row.is_personal);
+    play.personal.extend(personal.map(|(id, row)| (name, id.clone(), row.version.0)));
+    let found: BTreeMap<_, _> = rows.into_iter().map(|(id, row)| (id, row.version)).collect();
     let state = Arc::clone(&play.source.states.lock().unwrap()[usize::try_from(commit.truth).unwrap()]);
     let versions = play.source.versions.lock().unwrap();
     for (id, row) in &found {
@@ -186,7 +208,8 @@ pub(super) async fn the_end(play: &mut Play) -> Result<(), String> {
     let state = Arc::clone(play.source.states.lock().unwrap().last().unwrap());
     for (_, name) in FOLLOWED {
         let Some(told) = play.told.get(name).cloned() else { continue };
-        let found = table(play, name, &told).await?;
+        let rows = table_rows(play, name, &told).await?;
+        let found: BTreeMap<_, _> = rows.iter().map(|(id, row)| (id.clone(), row.version)).collect();
         for (id, record) in &state[name] {
             let (_, updated, deleted) = *record;
             let is_hidden = deleted && is_hidden(play, name, updated);
@@ -204,6 +227,14 @@ pub(super) async fn the_end(play: &mut Play) -> Result<(), String> {
         let mut gone = found.iter().filter(|(id, _)| !state[name].contains_key(*id));
         if let Some((id, row)) = gone.find(|(_, row)| !row.2 && !uncounted(row)) {
             return Err(format!("at the end: {name}: {id} {row:?} is gone at the source"));
+        }
+        let mut kept = rows.iter().filter(|(id, row)| state[name].contains_key(*id) && !row.is_personal);
+        if let Some((id, row)) = kept.find(|(id, row)| play.personal.contains(&(name, (*id).clone(), row.version.0))) {
+            return Err(format!("at the end: {name}: {id} {:?} is there, and lost its values", row.version));
+        }
+        let mut gone = rows.iter().filter(|(id, row)| !state[name].contains_key(*id) && !uncounted(&row.version));
+        if let Some((id, row)) = gone.find(|(_, row)| row.is_personal) {
+            return Err(format!("at the end: {name}: {id} {:?} is gone, and still tells of somebody", row.version));
         }
     }
     log(play).await

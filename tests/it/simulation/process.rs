@@ -1,6 +1,7 @@
 //! One run of the program: what goes wrong for it, and whether it is still alive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::Notify;
@@ -32,6 +33,8 @@ pub(super) enum RequestFault {
 pub(super) struct Fate {
     pub(super) requests: BTreeMap<u64, RequestFault>,
     pub(super) store: BTreeMap<u64, StoreFault>,
+    /// The reading of an object of this class fails at this number: that of a process has no order, but that of one object.
+    pub(super) reads: BTreeMap<u64, u32>,
     /// What happens at the source meanwhile.
     pub(super) changes: BTreeMap<u64, Change>,
 }
@@ -42,6 +45,7 @@ pub(super) struct Process {
     pub(super) fate: Fate,
     requests: AtomicU64,
     changes: AtomicU64,
+    reads: Mutex<HashMap<String, u32>>,
     dead: AtomicBool,
     died: Notify,
 }
@@ -53,6 +57,17 @@ impl Process {
 
     pub(super) fn next_change(&self) -> Option<StoreFault> {
         self.fate.store.get(&self.changes.fetch_add(1, Ordering::AcqRel)).copied()
+    }
+
+    /// Whether this reading of an object fails.
+    pub(super) fn fails_to_read(&self, path: &str) -> bool {
+        if self.fate.reads.is_empty() {
+            return false;
+        }
+        let mut reads = self.reads.lock().unwrap();
+        let number = reads.entry(path.to_owned()).or_default();
+        *number += 1;
+        self.fate.reads.get(&class(path)) == Some(&(*number - 1))
     }
 
     /// What goes wrong with this request: its own fault, or an outage that has begun.
@@ -83,4 +98,14 @@ impl Process {
     pub(super) async fn death(&self) {
         self.died.notified().await;
     }
+}
+
+/// So many classes of objects.
+pub(super) const CLASSES: u64 = 32;
+
+/// The class of an object. Names of data files are drawn at random, so that all of a table are of one class.
+fn class(path: &str) -> u64 {
+    let table = path.split('/').take(2).collect::<Vec<_>>().join("/");
+    let known = if path.ends_with(".parquet") { &table } else { path };
+    known.bytes().fold(7, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte))) % CLASSES
 }

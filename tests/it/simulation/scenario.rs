@@ -1,14 +1,12 @@
 //! What happens in one simulation, drawn from a seed: a value that can be printed, replayed and made smaller.
 
-use std::collections::BTreeMap;
-
 use kustlake::clock::Entropy;
 use kustlake_sim::{
-    ArchiveCovers, Context, DeleteStamp, Every, Limiting, Mover, Op, PastAnswer, Precision, ResetHeader, RetryAfter,
-    Switches, TieOrder, Total, Visibility, WorldSpec,
+    ArchiveCovers, Context, DeleteStamp, Every, Lagging, Limiting, Mover, Op, PastAnswer, Precision, ResetHeader,
+    RetryAfter, Switches, TieOrder, Total, Visibility, WorldSpec,
 };
 
-use super::process::{Fate, RequestFault};
+use super::process::{CLASSES, Fate, RequestFault};
 use super::source::Change;
 use super::store::StoreFault;
 
@@ -94,6 +92,7 @@ fn switches(dice: &Dice) -> Switches {
     let mut switches = Switches::unlimited();
     switches.largest_page = dice.pick(&[500, 20, 7, 3]);
     switches.index_lag_ms = i64::from(dice.pick(&[0, 0, 30_000, 120_000, 480_000]));
+    switches.lagging = dice.pick(&[Lagging::AllRecords, Lagging::EveryOtherRecord, Lagging::EveryOtherRecord]);
     switches.ties = dice.pick(&[TieOrder::Stable, TieOrder::Random]);
     switches.precision = dice.pick(&[Precision::default(), Precision::default(), Precision::Second]);
     // Where search does not count, nothing but a page that holds all of them proves a tie to be complete.
@@ -148,7 +147,8 @@ const CONTEXTS: [Context; 4] = [Context::Customer, Context::Conversation, Contex
 
 fn change(dice: &Dice) -> Change {
     let context = dice.pick(&CONTEXTS);
-    let op = dice.pick(&[Op::Create, Op::Update, Op::Update, Op::DeleteSoft, Op::Restore, Op::DeleteHard]);
+    let deletes = [Op::DeleteSoft, Op::Restore, Op::DeleteHard, Op::Purge];
+    let op = if dice.one_in(3) { dice.pick(&deletes) } else { dice.pick(&[Op::Create, Op::Update, Op::DeleteSoft]) };
     if dice.one_in(5) {
         return Change::Tie(context, 2 + dice.below(25));
     }
@@ -178,6 +178,9 @@ fn fate(dice: &Dice) -> Fate {
         let fault = dice.pick(&[StoreFault::Fails, StoreFault::LosesReply, StoreFault::Dies, StoreFault::DiesAfter]);
         fate.store.insert(u64::from(dice.below(60)), fault);
     }
+    if dice.one_in(4) {
+        fate.reads.insert(u64::from(dice.below(u32::try_from(CLASSES).unwrap())), dice.below(3));
+    }
     fate
 }
 
@@ -191,7 +194,7 @@ fn event(dice: &Dice) -> Event {
         }
         7 => Event::Overlap(fate(dice), fate(dice)),
         8..=10 => Event::Change(change(dice)),
-        11 | 12 => Event::Wait(dice.pick(&[1, 7, 60, 1_500])),
+        11 | 12 => Event::Wait(dice.pick(&[1, 7, 7, 7, 60, 1_500])),
         13 => Event::SetClock(i32::try_from(dice.below(4_000)).unwrap() - 2_000),
         14 => Event::LoseState,
         _ => Event::DamageState,
@@ -218,6 +221,11 @@ impl Event {
                 less.store.remove(key);
                 smaller.push(whole(less));
             }
+            for key in fate.reads.keys() {
+                let mut less = fate.clone();
+                less.reads.remove(key);
+                smaller.push(whole(less));
+            }
             smaller
         };
         match self {
@@ -232,5 +240,5 @@ impl Event {
 
 /// The last word of a scenario: nothing goes wrong any more.
 pub(super) fn quiet() -> Fate {
-    Fate { requests: BTreeMap::new(), store: BTreeMap::new(), changes: BTreeMap::new() }
+    Fate::default()
 }

@@ -1,6 +1,7 @@
 //! Storage of a simulation: one memory for all, and for each process its own way there, on which it may die.
 //!
-//! Operations that change something are counted; reading may be done by several threads of the log's engine, in any order.
+//! Operations that change something are counted, all of a process. Reading may be done by several threads of the log's
+//! engine, in any order: so it is counted object by object.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -126,6 +127,11 @@ impl ProcessStore {
         if self.process.is_dead() { Err(failure("the process is dead")) } else { Ok(()) }
     }
 
+    fn read(&self, what: &str, path: &Path) -> Result<()> {
+        self.living()?;
+        if self.process.fails_to_read(&format!("{what}{path}")) { Err(failure("invented failure")) } else { Ok(()) }
+    }
+
     /// Does what changes something, unless it is to go wrong.
     async fn change<T>(&self, what: &str, path: &Path, work: impl Future<Output = Result<T>>) -> Result<T> {
         self.living()?;
@@ -195,7 +201,7 @@ impl ObjectStore for ProcessStore {
         Self: 'c,
     {
         Box::pin(async move {
-            self.living()?;
+            self.read("", path)?;
             let got = self.memory.objects.get_opts(&self.place(path), options).await?;
             let meta = self.memory.dated(got.meta.clone());
             Ok(GetResult { meta, ..got })
@@ -220,8 +226,8 @@ impl ObjectStore for ProcessStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        if self.process.is_dead() {
-            return futures::stream::once(async { Err(failure("the process is dead")) }).boxed();
+        if let Err(failed) = self.read("list ", prefix.unwrap_or(&Path::default())) {
+            return futures::stream::once(async { Err(failed) }).boxed();
         }
         let memory = Arc::clone(&self.memory);
         self.memory.objects.list(prefix).map(move |meta| meta.map(|meta| memory.dated(meta))).boxed()
@@ -234,7 +240,7 @@ impl ObjectStore for ProcessStore {
         Self: 'c,
     {
         Box::pin(async move {
-            self.living()?;
+            self.read("folders ", prefix.unwrap_or(&Path::default()))?;
             self.memory.objects.list_with_delimiter(prefix).await
         })
     }
