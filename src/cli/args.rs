@@ -1,6 +1,7 @@
 //! What can be said on the command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -60,6 +61,8 @@ pub(super) enum Command {
     Entities(Entities),
     /// Print DuckDB views over the live files of all tables
     Views,
+    /// Merge small files, and remove what no version needs that was in use within the grace
+    Maintain(Maintain),
     /// Show the state file, or make it anew from the tables
     #[command(subcommand)]
     State(State),
@@ -124,6 +127,21 @@ pub(super) struct Verify {
     /// Read again what differs, and remove or mark what is gone
     #[arg(long)]
     pub(super) repair: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Maintain {
+    /// Only these tables or entities, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "TABLES")]
+    pub(super) only: Vec<String>,
+
+    /// How long versions can still be read, such as 7d or 36h; below 1d, no run may be active
+    #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = crate::config::duration)]
+    pub(super) grace: Duration,
+
+    /// Only tell what would be done; changes nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, ClapArgs)]

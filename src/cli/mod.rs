@@ -9,6 +9,7 @@ mod demo;
 mod entities;
 mod init;
 mod logging;
+mod maintain;
 mod plan;
 mod progress;
 mod run;
@@ -96,6 +97,10 @@ async fn dispatch(args: &Args, terminal: &Terminal) -> Result<Exit, RunError> {
         }
         Command::Entities(asked) => entities::entities(asked, &catalog, terminal),
         Command::Views => views::views(&load(&args.config, &catalog)?, terminal).await,
+        Command::Maintain(asked) => {
+            let config = Config::load(&args.config, &maintain::environment(), &catalog)?;
+            maintain::maintain(&config, asked, terminal, &catalog).await
+        }
         Command::State(asked) => state::state(&load(&args.config, &catalog)?, asked, terminal).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

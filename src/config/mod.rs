@@ -19,7 +19,7 @@ use secrecy::SecretString;
 
 pub use columns::{Columns, Treatment};
 pub use problem::{ConfigError, Problem};
-pub use section::instant;
+pub use section::{duration, instant};
 
 use crate::catalog::{Catalog, EntityName, Mode};
 

@@ -206,9 +206,7 @@ impl<'r, 'n, 'e> Section<'r, 'n, 'e> {
     }
 
     pub(super) fn duration(&self, name: &str) -> Option<Duration> {
-        self.parsed(name, |text| {
-            humantime::parse_duration(text).map_err(|_| "expected a duration like 30s, 5m, 2h or 1d".to_owned())
-        })
+        self.parsed(name, duration)
     }
 
     pub(super) fn instant(&self, name: &str) -> Option<DateTime<Utc>> {
@@ -291,6 +289,14 @@ pub fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(text).map(|instant| instant.to_utc()).map_err(|_| {
         "expected a date like 2024-01-31 (midnight UTC) or an instant like 2024-01-31T08:30:00.000Z".to_owned()
     })
+}
+
+/// `30s`, `5m`, `2h`, `1d` and the like.
+///
+/// # Errors
+/// What was expected.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "expected a duration like 30s, 5m, 2h or 1d".to_owned())
 }
 
 /// `did you mean X?`, or the list of what is known.

@@ -21,6 +21,18 @@ pub struct Change {
     pub transactions: Vec<(TransactionId, i64)>,
     /// What people read in the table's history.
     pub note: CommitNote,
+    /// Whether readers of changes have anything to see in it.
+    pub effect: Effect,
+}
+
+/// What a change does to the rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Effect {
+    /// Rows come, go or change.
+    #[default]
+    Rows,
+    /// The same rows lie in other files.
+    Layout,
 }
 
 /// What a commit says to people, as operation parameters and metrics of the log; nothing reads it back.

@@ -1,5 +1,6 @@
 //! What the lake's tests share: lakes in memory, on disk and in a store that fails on purpose.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chrono::TimeDelta;
-use futures::TryStreamExt;
 use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
@@ -45,6 +46,9 @@ pub(super) struct FaultyStore {
     inner: InMemory,
     fault: Mutex<Option<(Fault, String, usize)>>,
     age: Mutex<TimeDelta>,
+    ages: Mutex<HashMap<Path, TimeDelta>>,
+    /// Operations until it dies, if it shall.
+    left: Mutex<Option<usize>>,
     pub(super) puts: AtomicUsize,
 }
 
@@ -57,6 +61,41 @@ impl FaultyStore {
     /// Makes everything stored so far look `older` to whoever asks for the lease.
     pub(super) fn age_lease(&self, older: TimeDelta) {
         *self.age.lock().unwrap() = older;
+    }
+
+    /// Lets time pass for everything stored so far.
+    pub(super) async fn pass(&self, time: TimeDelta) {
+        let stored: Vec<ObjectMeta> = self.inner.list(None).try_collect().await.unwrap();
+        let mut ages = self.ages.lock().unwrap();
+        for object in stored {
+            *ages.entry(object.location).or_default() += time;
+        }
+    }
+
+    /// After so many more operations, every one fails; for ever with none.
+    pub(super) fn die_after(&self, operations: Option<usize>) {
+        *self.left.lock().unwrap() = operations;
+    }
+
+    /// Whether it has died.
+    pub(super) fn is_dead(&self) -> bool {
+        *self.left.lock().unwrap() == Some(0)
+    }
+
+    fn live(&self) -> Result<()> {
+        match self.left.lock().unwrap().as_mut() {
+            None => Ok(()),
+            Some(0) => Err(failure("the store is dead")),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn aged(&self, mut object: ObjectMeta) -> ObjectMeta {
+        object.last_modified -= self.ages.lock().unwrap().get(&object.location).copied().unwrap_or_default();
+        object
     }
 
     fn fault_for(&self, path: &Path) -> Option<Fault> {
@@ -93,7 +132,9 @@ impl ObjectStore for FaultyStore {
         Self: 'c,
     {
         Box::pin(async move {
+            self.live()?;
             self.puts.fetch_add(1, Ordering::Relaxed);
+            self.ages.lock().unwrap().remove(path);
             match self.fault_for(path) {
                 None => self.inner.put_opts(path, payload, opts).await,
                 Some(Fault::Full) => Err(failure(std::io::Error::from_raw_os_error(28))),
@@ -127,7 +168,10 @@ impl ObjectStore for FaultyStore {
         'b: 'c,
         Self: 'c,
     {
-        Box::pin(async move { self.inner.put_multipart_opts(path, opts).await })
+        Box::pin(async move {
+            self.live()?;
+            self.inner.put_multipart_opts(path, opts).await
+        })
     }
 
     fn get_opts<'a, 'b, 'c>(&'a self, path: &'b Path, options: GetOptions) -> Pinned<'c, GetResult>
@@ -137,7 +181,9 @@ impl ObjectStore for FaultyStore {
         Self: 'c,
     {
         Box::pin(async move {
+            self.live()?;
             let mut got = self.inner.get_opts(path, options).await?;
+            got.meta = self.aged(got.meta);
             if path.as_ref().ends_with("lease.json") {
                 got.meta.last_modified -= *self.age.lock().unwrap();
             }
@@ -146,11 +192,24 @@ impl ObjectStore for FaultyStore {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        let mut locations: Vec<_> = futures::executor::block_on(locations.collect());
+        let all = locations.len();
+        locations.retain(|_| self.live().is_ok());
+        let died = (locations.len() < all).then(|| Err(failure("the store is dead")));
+        let deleted = self.inner.delete_stream(futures::stream::iter(locations).boxed());
+        deleted.chain(futures::stream::iter(died)).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        if let Err(error) = self.live() {
+            return futures::stream::iter([Err(error)]).boxed();
+        }
+        let ages = self.ages.lock().unwrap().clone();
+        let aged = move |mut object: ObjectMeta| {
+            object.last_modified -= ages.get(&object.location).copied().unwrap_or_default();
+            object
+        };
+        self.inner.list(prefix).map_ok(aged).boxed()
     }
 
     fn list_with_delimiter<'a, 'b, 'c>(&'a self, prefix: Option<&'b Path>) -> Pinned<'c, ListResult>
@@ -159,7 +218,10 @@ impl ObjectStore for FaultyStore {
         'b: 'c,
         Self: 'c,
     {
-        Box::pin(async move { self.inner.list_with_delimiter(prefix).await })
+        Box::pin(async move {
+            self.live()?;
+            self.inner.list_with_delimiter(prefix).await
+        })
     }
 
     fn copy_opts<'a, 'b, 'd, 'c>(&'a self, from: &'b Path, to: &'d Path, options: CopyOptions) -> Pinned<'c, ()>

@@ -77,6 +77,15 @@ impl Views {
         views_sql(self.tables.lock().await.values())
     }
 
+    /// Rewrites the file.
+    ///
+    /// # Errors
+    /// [`LakeError::Unusable`].
+    pub async fn write(&self) -> Result<(), LakeError> {
+        let tables = self.tables.lock().await;
+        self.lake.put(VIEWS, views_sql(tables.values())).await
+    }
+
     /// Takes up new versions of tables and rewrites the file.
     ///
     /// # Errors

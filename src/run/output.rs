@@ -10,7 +10,7 @@ use crate::lake::{DataFileWriter, Table, WrittenFile};
 use crate::table::RowOrder;
 
 /// Files grow to about this size; larger ones make an update more expensive, smaller ones a scan.
-const FILE_SIZE: u64 = 128 * 1024 * 1024;
+pub(super) const FILE_SIZE: u64 = 128 * 1024 * 1024;
 /// Rows that are handed to a writer at once.
 const WRITE_ROWS: usize = 16_384;
 
@@ -20,6 +20,7 @@ pub(super) struct Output<'a> {
     table: &'a Table,
     add_columns: Vec<FieldRef>,
     key: Vec<&'a str>,
+    file_size: u64,
     open: Option<DataFileWriter>,
     done: Vec<WrittenFile>,
 }
@@ -27,7 +28,13 @@ pub(super) struct Output<'a> {
 impl<'a> Output<'a> {
     pub(super) fn new(table: &'a Table, add_columns: Vec<FieldRef>, order: &'a RowOrder) -> Self {
         let key = order.key.iter().map(String::as_str).collect();
-        Self { table, add_columns, key, open: None, done: Vec::new() }
+        Self { table, add_columns, key, file_size: FILE_SIZE, open: None, done: Vec::new() }
+    }
+
+    /// The same, with files of about this size in bytes.
+    pub(super) const fn of_size(mut self, file_size: u64) -> Self {
+        self.file_size = file_size;
+        self
     }
 
     /// Appends rows that continue the sorted rows of the present file.
@@ -49,7 +56,7 @@ impl<'a> Output<'a> {
             file.abort().await;
             return Err(error.into());
         }
-        let full = file.bytes_written() >= FILE_SIZE;
+        let full = file.bytes_written() >= self.file_size;
         self.open = Some(file);
         if full { self.end_file().await } else { Ok(()) }
     }

@@ -22,7 +22,7 @@ use crate::table::{
 };
 
 /// A file below this size takes up new rows, so that small commits do not leave small files behind.
-const SMALL_FILE: u64 = 16 * 1024 * 1024;
+pub(super) const SMALL_FILE: u64 = 16 * 1024 * 1024;
 /// Rows of a stored file in memory at once while it is written again.
 const MERGE_ROWS: usize = 8192;
 /// New rows that are copied at once on their way into a file.
@@ -92,6 +92,12 @@ impl Survey {
 impl Upsert {
     pub(super) fn new(schema: &TableSchema, policy: MergePolicy) -> Self {
         Self { entity: schema.entity().clone(), schema: schema.clone(), policy, small_file: SMALL_FILE }
+    }
+
+    /// One that leaves the rows of each commit in a file of their own.
+    #[cfg(test)]
+    pub(super) fn leaving_small_files(schema: &TableSchema, policy: MergePolicy) -> Self {
+        Self { small_file: 0, ..Self::new(schema, policy) }
     }
 
     fn order(&self) -> &RowOrder {

@@ -18,6 +18,7 @@
 //! | [`Explosion`] | sorted rows with the texts of their elements | the elements as records of another table |
 //! | [`Comparison`] | stored rows, incoming rows | which incoming rows change anything |
 //! | [`Merger`] | stored rows, incoming rows | the merged rows, sorted |
+//! | [`Weave`] | several sorted streams of stored rows | one of all of them |
 
 mod builder;
 mod compare;
@@ -43,6 +44,7 @@ mod surplus;
 #[cfg(test)]
 mod tests;
 mod treatment;
+mod weave;
 
 pub use compare::{Compared, Comparison, MergeCounts};
 pub use conform::conform;
@@ -60,3 +62,4 @@ pub use schema::TableSchema;
 pub use sort::newest_by_key;
 pub use surplus::{Replaced, Surplus};
 pub use treatment::{HashKey, Treatment, TreatmentError, Treatments};
+pub use weave::Weave;

@@ -12,7 +12,7 @@ use delta_kernel_default_engine::parquet::DataFileMetadata;
 
 use super::committer::CreateOnlyCommitter;
 use super::{ENGINE_INFO, Snapshot, blocking};
-use crate::lake::commit::Change;
+use crate::lake::commit::{Change, Effect};
 use crate::lake::error::LakeError;
 use crate::lake::writer::WrittenFile;
 
@@ -49,11 +49,14 @@ impl Snapshot {
 
     fn prepare(&self, change: &Change, committer: CreateOnlyCommitter) -> Result<Transaction, LakeError> {
         // `Custom` operations would end the chain of checksums, so the closest typed one names the commit.
-        let operation =
-            if change.remove.is_empty() { UpdateTableOperation::Write } else { UpdateTableOperation::Merge };
+        let operation = match change.effect {
+            Effect::Layout => UpdateTableOperation::Optimize,
+            Effect::Rows if change.remove.is_empty() => UpdateTableOperation::Write,
+            Effect::Rows => UpdateTableOperation::Merge,
+        };
         let metrics = change.note.counts.iter().map(|(name, count)| (name.clone(), Some(count.to_string())));
         let parameters = change.note.facts.iter().map(|(name, fact)| (name.clone(), Some(fact.clone())));
-        let mut builder = self.kernel.clone().update_table(operation, ENGINE_INFO, true);
+        let mut builder = self.kernel.clone().update_table(operation, ENGINE_INFO, change.effect == Effect::Rows);
         builder = builder.with_operation_metrics(metrics).with_operation_parameters(parameters);
         for (id, version) in &change.transactions {
             builder = builder.with_transaction_id(id.as_str(), *version);

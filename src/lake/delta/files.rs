@@ -36,7 +36,7 @@ impl Snapshot {
         blocking(move || snapshot.files_where(&column, is_later)).await
     }
 
-    fn files_now(&self, key: &str) -> Result<Vec<DataFile>, LakeError> {
+    pub(super) fn files_now(&self, key: &str) -> Result<Vec<DataFile>, LakeError> {
         self.files_where(key, |_| true)
     }
 
@@ -98,10 +98,11 @@ impl Snapshot {
         Ok(found)
     }
 
-    /// The log's rows for the files at `paths`, as a removal needs them.
+    /// The log's rows for the files at `paths`, as a removal needs them: without statistics, which would repeat values of
+    /// rows for as long as the log tells of the removal.
     pub(super) fn rows_of(&self, mut paths: HashSet<&str>) -> Result<Vec<FilteredEngineData>, LakeError> {
         let mut found = Vec::new();
-        self.scan(StatsOptions::default(), |chunk| {
+        self.scan(StatsOptions::none(), |chunk| {
             let (data, selected) = chunk.into_parts();
             let arrow = ArrowEngineData::try_from_engine_data(data)?;
             let wanted: Vec<bool> = string_column(arrow.record_batch(), "path")?

@@ -7,6 +7,7 @@ mod commit;
 mod committer;
 mod failure;
 mod files;
+mod history;
 mod stats;
 
 use std::path::PathBuf;
