@@ -27,6 +27,7 @@ mod killed;
 mod klasses;
 mod lists;
 mod local_lake;
+mod maintain;
 mod nothing_lost;
 mod parents;
 mod parts;
