@@ -9,7 +9,7 @@ use kustlake::api::{Network, Patience, RetrySettings};
 use kustlake::catalog::Catalog;
 use kustlake::clock::Entropy;
 use kustlake::config::Config;
-use kustlake::run::{Command, Exit, Report, Run, RunError, Storage, Watch, World};
+use kustlake::run::{Action, Command, Exit, Maintain, Run, RunError, Storage, Watch, World};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use tokio::runtime::{Builder, Runtime};
@@ -49,11 +49,25 @@ pub(super) struct Play {
     pub(super) personal: HashSet<(&'static str, String, i64)>,
 }
 
+/// What a process is to do.
+#[derive(Debug, Clone)]
+enum Work {
+    Run(Command),
+    /// With this grace.
+    Maintain(Duration),
+}
+
 /// How a process ended.
 enum End {
     Died,
-    Ended(Box<Result<Report, RunError>>),
+    Ended(Result<Report, RunError>),
     Never,
+}
+
+/// What a process has said at its end.
+struct Report {
+    exit: Exit,
+    told: String,
 }
 
 fn catalog() -> &'static Catalog {
@@ -99,7 +113,7 @@ impl Play {
     }
 
     /// One run of the program, to its end or its death.
-    async fn process(&self, number: u64, command: Command, fate: Fate, lease: Option<String>) -> (End, (u64, u64)) {
+    async fn process(&self, number: u64, work: Work, fate: Fate, lease: Option<String>) -> (End, (u64, u64)) {
         let process = Arc::new(Process::new(fate));
         let network = ProcessNetwork {
             source: Arc::clone(&self.source),
@@ -120,13 +134,10 @@ impl Play {
             network: Network::Given(Arc::new(network)),
             storage: Storage::Given(Arc::new(store), engine().handle().clone()),
         };
-        let watch = Watch::new(&self.config.pipelines);
-        let (_stop, stop) = tokio::sync::watch::channel(None);
-        let run = Run { config: &self.config, catalog: self.catalog, command, world: &world, watch, stop };
         let end = tokio::select! {
             biased;
             () = process.death() => End::Died,
-            ended = run.execute() => End::Ended(Box::new(ended)),
+            ended = self.work(work, &world) => End::Ended(ended),
             () = self.time.sleep(30 * DAY) => End::Never,
         };
         // What it has left behind can do nothing any more.
@@ -135,10 +146,27 @@ impl Play {
         (end, counts)
     }
 
-    async fn run(&mut self, command: Command, fate: Fate) -> Result<Option<Report>, String> {
-        let told = format!("{command:?}");
+    async fn work(&self, work: Work, world: &World) -> Result<Report, RunError> {
+        let (_stop, stop) = tokio::sync::watch::channel(None);
+        let (config, catalog) = (&self.config, self.catalog);
+        match work {
+            Work::Run(command) => {
+                let watch = Watch::new(&config.pipelines);
+                let report = Run { config, catalog, command, world, watch, stop }.execute().await?;
+                Ok(Report { exit: report.exit_code, told: format!("{report:#?}") })
+            }
+            Work::Maintain(grace) => {
+                let report = Maintain { config, catalog, world, only: &[], grace, action: Action::Do };
+                let report = report.execute(stop).await?;
+                Ok(Report { exit: report.exit_code, told: format!("{report:#?}") })
+            }
+        }
+    }
+
+    async fn run(&mut self, work: Work, fate: Fate) -> Result<Option<Report>, String> {
+        let told = format!("{work:?}");
         self.processes += 1;
-        let (end, counts) = self.process(self.processes, command, fate, None).await;
+        let (end, counts) = self.process(self.processes, work, fate, None).await;
         self.counts = counts;
         Self::judged(end, &told)
     }
@@ -148,8 +176,8 @@ impl Play {
         match end {
             End::Died => Ok(None),
             End::Never => Err(format!("{told} does not end")),
-            End::Ended(ended) => match *ended {
-                Ok(report) if report.exit_code == Exit::Internal => Err(format!("{told} ended in {report:#?}")),
+            End::Ended(ended) => match ended {
+                Ok(report) if report.exit == Exit::Internal => Err(format!("{told} ended in {}", report.told)),
                 Ok(report) => Ok(Some(report)),
                 Err(error) if error.exit() == Exit::Internal => Err(format!("{told} ended in {error}")),
                 Err(_) => Ok(None),
@@ -159,23 +187,19 @@ impl Play {
 
     async fn event(&mut self, event: &Event) -> Result<(), String> {
         match event {
-            Event::Run(fate) => drop(self.run(Command::Run, fate.clone()).await?),
-            Event::FullRefresh(fate) => drop(self.run(Command::FullRefresh, fate.clone()).await?),
+            Event::Run(fate) => drop(self.run(Work::Run(Command::Run), fate.clone()).await?),
+            Event::FullRefresh(fate) => drop(self.run(Work::Run(Command::FullRefresh), fate.clone()).await?),
+            Event::Maintain(hours, fate) => drop(self.run(maintenance(*hours), fate.clone()).await?),
             Event::Backfill(from, until, fate) => {
                 let day = |days: &u32| start() - TimeDelta::days(i64::from(*days));
                 let command = Command::Backfill { start: day(from), end: Some(day(until)) };
-                drop(self.run(command, fate.clone()).await?);
+                drop(self.run(Work::Run(command), fate.clone()).await?);
             }
             Event::Overlap(one, other) => {
-                self.processes += 2;
-                let (first, second) = (self.processes - 1, self.processes);
-                let (one, other) = futures::future::join(
-                    self.process(first, Command::Run, one.clone(), Some(first.to_string())),
-                    self.process(second, Command::Run, other.clone(), Some(second.to_string())),
-                )
-                .await;
-                Self::judged(one.0, "the first of two runs")?;
-                Self::judged(other.0, "the second of two runs")?;
+                self.pair(Work::Run(Command::Run), one, other).await?;
+            }
+            Event::MaintainBeside(one, other) => {
+                self.pair(maintenance(24), one, other).await?;
             }
             Event::Change(change) => self.source.change(*change, &self.memory),
             Event::Wait(minutes) => self.time.pass(Duration::from_secs(60) * *minutes),
@@ -184,6 +208,20 @@ impl Play {
             Event::DamageState => drop(self.memory.objects.put(&state(), "{".into()).await),
         }
         Ok(())
+    }
+
+    /// A run, and something else beside it that does not see its lease.
+    async fn pair(&mut self, beside: Work, one: &Fate, other: &Fate) -> Result<(), String> {
+        self.processes += 2;
+        let (first, second) = (self.processes - 1, self.processes);
+        let told = format!("{beside:?} beside a run");
+        let (one, other) = futures::future::join(
+            self.process(first, Work::Run(Command::Run), one.clone(), Some(first.to_string())),
+            self.process(second, beside, other.clone(), Some(second.to_string())),
+        )
+        .await;
+        Self::judged(one.0, "the first of two")?;
+        Self::judged(other.0, &told).map(drop)
     }
 
     async fn play(&mut self) -> Result<(), String> {
@@ -200,16 +238,20 @@ impl Play {
         self.source.rest();
         for wait in [Duration::from_secs(3_600), 2 * DAY] {
             self.time.pass(wait);
-            let report = self.run(Command::Run, quiet()).await?;
+            let report = self.run(Work::Run(Command::Run), quiet()).await?;
             let report = report.ok_or("a clean run did not come to its end")?;
-            if report.exit_code != Exit::Ok {
-                return Err(format!("a clean run ended in {report:#?}"));
+            if report.exit != Exit::Ok {
+                return Err(format!("a clean run ended in {}", report.told));
             }
             oracle::every_version(self).await?;
             oracle::caught_up(self).await?;
         }
         oracle::the_end(self).await
     }
+}
+
+fn maintenance(hours: u32) -> Work {
+    Work::Maintain(Duration::from_secs(3_600) * hours)
 }
 
 fn state() -> Path {
@@ -238,12 +280,12 @@ pub(super) fn with<T>(scenario: &Scenario, act: impl AsyncFnOnce(&mut Play) -> T
 impl Play {
     /// A run in which nothing goes wrong.
     pub(super) async fn first(&mut self, fate: Fate) -> Result<(), String> {
-        self.run(Command::Run, fate).await.map(drop)
+        self.run(Work::Run(Command::Run), fate).await.map(drop)
     }
 
     /// A run with this fate, and the end.
     pub(super) async fn strike(&mut self, fate: Fate) -> Result<(), String> {
-        self.run(Command::Run, fate).await?;
+        self.run(Work::Run(Command::Run), fate).await?;
         oracle::every_version(self).await?;
         self.end().await
     }

@@ -19,6 +19,10 @@ pub(super) enum Event {
     Backfill(u32, u32, Fate),
     /// Two runs at once that do not see each other's lease.
     Overlap(Fate, Fate),
+    /// Files are merged, and removed that nothing needed for so many hours.
+    Maintain(u32, Fate),
+    /// The same beside a run.
+    MaintainBeside(Fate, Fate),
     Change(Change),
     /// Minutes.
     Wait(u32),
@@ -185,7 +189,7 @@ fn fate(dice: &Dice) -> Fate {
 }
 
 fn event(dice: &Dice) -> Event {
-    match dice.below(16) {
+    match dice.below(18) {
         0..=4 => Event::Run(fate(dice)),
         5 => Event::FullRefresh(fate(dice)),
         6 => {
@@ -197,7 +201,9 @@ fn event(dice: &Dice) -> Event {
         11 | 12 => Event::Wait(dice.pick(&[1, 7, 7, 7, 60, 1_500])),
         13 => Event::SetClock(i32::try_from(dice.below(4_000)).unwrap() - 2_000),
         14 => Event::LoseState,
-        _ => Event::DamageState,
+        15 => Event::DamageState,
+        16 => Event::Maintain(dice.pick(&[1, 24, 168]), fate(dice)),
+        _ => Event::MaintainBeside(fate(dice), fate(dice)),
     }
 }
 
@@ -232,6 +238,8 @@ impl Event {
             Self::Run(fate) => fates(fate, &Self::Run),
             Self::FullRefresh(fate) => fates(fate, &Self::FullRefresh),
             Self::Backfill(from, until, fate) => fates(fate, &|fate| Self::Backfill(*from, *until, fate)),
+            Self::Maintain(hours, fate) => fates(fate, &|fate| Self::Maintain(*hours, fate)),
+            Self::MaintainBeside(one, _) => vec![Self::Run(one.clone()), Self::Maintain(24, quiet())],
             Self::Overlap(one, other) => vec![Self::Run(one.clone()), Self::Run(other.clone())],
             Self::Change(_) | Self::Wait(_) | Self::SetClock(_) | Self::LoseState | Self::DamageState => Vec::new(),
         }
