@@ -11,7 +11,8 @@ use super::run::{closing, execute};
 use super::terminal::Terminal;
 use crate::catalog::Catalog;
 use crate::config::{
-    Columns, Config, Deletes, Destination, Pipeline, Reconcile, RequestLimit, Rescan, S3, Source, UnknownAttributes,
+    Columns, Commits, Config, Deletes, Destination, Pipeline, Reconcile, RequestLimit, Rescan, S3, Source,
+    UnknownAttributes,
 };
 use crate::run::{Command, Exit, RunError};
 
@@ -103,6 +104,7 @@ fn config(sim: &SimHandle, folder: &Path, catalog: &Catalog) -> Result<Config, R
         },
         destination: Destination {
             url: folder.display().to_string(),
+            commits: Commits::CreateOnly,
             s3: S3::default(),
             aws: std::collections::BTreeMap::new(),
         },

@@ -103,10 +103,21 @@ pub struct Reconcile {
 pub struct Destination {
     /// `s3://bucket/prefix` or a local path.
     pub url: String,
+    /// What keeps two runs from overwriting each other's commits.
+    pub commits: Commits,
     /// Settings of S3-compatible storage.
     pub s3: S3,
     /// The `AWS_*` variables of the environment.
     pub aws: BTreeMap<String, SecretString>,
+}
+
+/// What keeps two runs from overwriting each other's commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commits {
+    /// The storage, which must honour create-only puts.
+    CreateOnly,
+    /// Where the storage does not honour them, the lease.
+    Lease,
 }
 
 /// Settings of S3-compatible storage that the usual variables do not tell.

@@ -10,11 +10,12 @@ use super::problem::ConfigError;
 use super::section::{Found, Reader, Section};
 use super::tree::{self, Value};
 use super::{
-    API_KEY_VARIABLE, Addressing, Config, Destination, Reconcile, RequestLimit, Rescan, S3, Source, pipelines,
+    API_KEY_VARIABLE, Addressing, Commits, Config, Destination, Reconcile, RequestLimit, Rescan, S3, Source, pipelines,
 };
 use crate::catalog::Catalog;
 
 const MINUTE: Duration = Duration::from_secs(60);
+const COMMITS: [(&str, Commits); 2] = [("create_only", Commits::CreateOnly), ("lease", Commits::Lease)];
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// More requests a minute than any organisation is granted; the documented limits are 300 to 2,000.
 const MOST_REQUESTS: u32 = 10_000_000;
@@ -220,8 +221,9 @@ fn destination(section: Section<'_, '_, '_>) -> Option<Destination> {
     let s3 = section.section("s3").map(s3).unwrap_or_default();
     let aws = section.reader.environment.iter().filter(|(name, _)| name.starts_with("AWS_"));
     let aws = aws.map(|(name, value)| (name.clone(), SecretString::from(value.as_str()))).collect();
-    section.finish(&["url", "s3"]);
-    Some(Destination { url: url?, s3, aws })
+    let commits = section.choice("commits", &COMMITS).unwrap_or(Commits::CreateOnly);
+    section.finish(&["url", "commits", "s3"]);
+    Some(Destination { url: url?, commits, s3, aws })
 }
 
 fn s3(section: Section<'_, '_, '_>) -> S3 {

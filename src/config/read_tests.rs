@@ -27,6 +27,7 @@ fn the_least_configuration_loads_everything_with_careful_defaults() {
     assert!((config.source.rate_share - 0.5).abs() < f64::EPSILON);
     assert_eq!(config.source.settle, Duration::from_secs(300));
     assert_eq!(config.pipelines.len(), 50);
+    assert_eq!(config.destination.commits, Commits::CreateOnly);
     assert_eq!(config.destination.aws.keys().collect::<Vec<_>>(), ["AWS_REGION"]);
     assert!(!format!("{config:?}").contains(KEY));
 }
@@ -124,6 +125,12 @@ extra: 1
 }
 
 #[test]
+fn commits_may_rely_on_the_lease_where_the_file_says_so() {
+    let config = parse("source: {org: acme}\ndestination: {url: ./lake, commits: lease}\n").unwrap();
+    assert_eq!(config.destination.commits, Commits::Lease);
+}
+
+#[test]
 fn a_problem_in_one_source_key_does_not_hide_another() {
     let error = parse("source: {settle: soon, api_key: x, bogus: 1}\ndestination: {}\n").unwrap_err().to_string();
     for told in
@@ -143,6 +150,10 @@ fn absent_sections_variables_and_garbage_are_told() {
         ("source: {org: 'ac me'}\ndestination: {url: x}", "expected the name before"),
         ("source: {base_url: 'http://api.example.com'}\ndestination: {url: x}", "plain http"),
         ("source: {base_url: 'https://user@api.example.com'}\ndestination: {url: x}", "scheme and host only"),
+        (
+            "source: {org: acme}\ndestination: {url: x, commits: hope}",
+            "destination.commits: expected one of create_only, lease",
+        ),
         ("source: {org: acme}\ndestination: {url: 'gs://bucket'}", "expected s3://bucket/prefix"),
         ("source: {org: acme}\ndestination: {url: ./lake, s3: {endpoint: 'http://127.0.0.1:9'}}", "allow_http: true"),
     ] {

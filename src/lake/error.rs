@@ -37,6 +37,12 @@ pub enum LakeError {
         /// What was found.
         problem: String,
     },
+    /// Commits rely on the lease, and it is not certain that this run still holds it: it must end.
+    #[error(
+        "another run took over the lease, or no heartbeat of this one came through for a minute; on this storage only the \
+         lease keeps runs apart, so this one commits nothing more, and the next run goes on"
+    )]
+    Overtaken,
     /// A mistake of ours.
     #[error("internal error in the lake: {0}")]
     Internal(String),
@@ -124,7 +130,7 @@ impl Cause {
     fn of_io(kind: io::ErrorKind) -> Option<Self> {
         use io::ErrorKind as Kind;
         match kind {
-            Kind::StorageFull | Kind::QuotaExceeded => Some(Self::Full),
+            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => Some(Self::Full),
             Kind::PermissionDenied => Some(Self::Forbidden),
             Kind::ReadOnlyFilesystem => Some(Self::ReadOnly),
             Kind::NotADirectory | Kind::AlreadyExists => Some(Self::NotAFolder),

@@ -3,9 +3,11 @@
 //! The rule: it keeps runs from wasting each other's requests; correctness never depends on it. Its age is judged by the
 //! clock of the store alone, by comparing two objects there, so that a wrong local clock neither steals a living lease
 //! nor waits for ever for a dead one. Only a holder that has certainly ended, on this machine, is not waited for.
+//!
+//! Where commits do rely on it ([`Commits::Lease`]), it is as safe as a store without conditions lets it be: what was
+//! written is read back after a while, and every heartbeat looks first whether the lease is still the same.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::error::LakeError;
+use super::guard::{Commits, Guard, Protection, Pulse, is_of};
 use super::names::OWN_FOLDER;
 use super::process::Process;
 use super::store::Lake;
@@ -24,6 +27,10 @@ use crate::clock::Clock;
 
 /// Times that a run tries again when another one is just as quick.
 const ATTEMPTS: usize = 3;
+
+/// Where nothing else decides between two runs that are just as quick: how long the other one may take from its look at
+/// the lease to its put, and how long a request of a run that was killed may still be under way.
+const CALM: Duration = Duration::from_secs(5);
 
 /// How often a lease is renewed, and when it counts as left behind.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +86,8 @@ struct Record {
 pub struct Lease {
     object: Versioned,
     token: String,
-    lost: Arc<AtomicBool>,
+    pulse: Arc<Pulse>,
+    timing: LeaseTiming,
     stop: oneshot::Sender<()>,
     heart: JoinHandle<()>,
 }
@@ -90,8 +98,7 @@ impl Lease {
     /// # Errors
     /// [`LeaseError::HeldBy`] at once when another run is alive.
     pub async fn acquire(lake: &Lake, holder: &str, timing: LeaseTiming) -> Result<Self, LeaseError> {
-        let path = lake.object(&format!("{OWN_FOLDER}/lease.json"))?;
-        let object = Versioned::new(Arc::clone(lake.store()), path);
+        let object = Versioned::of(lake, &format!("{OWN_FOLDER}/lease.json"))?;
         let now = lake.clock().now();
         let token = lake.entropy().unique().to_string();
         let record = Record {
@@ -109,16 +116,26 @@ impl Lease {
                 wait_for_death(lake, &object, stored, timing).await?;
             }
             let seen = left_behind.as_ref().map(|stored| &stored.seen);
+            let sent = lake.clock().monotonic();
             if let Put::Done(seen) = object.put(record.bytes()?, seen).await? {
-                return Ok(Self::beating(lake, object, record, seen, timing));
+                if lake.commits() == Commits::Lease {
+                    read_back(lake, &object, &record).await?;
+                }
+                return Ok(Self::beating(lake, object, record, seen, (sent, timing)));
             }
         }
         Err(held_by(object.load().await?.as_ref(), TimeDelta::zero()))
     }
 
-    fn beating(lake: &Lake, object: Versioned, record: Record, seen: Seen, timing: LeaseTiming) -> Self {
+    fn beating(
+        lake: &Lake,
+        object: Versioned,
+        record: Record,
+        seen: Seen,
+        (sent, timing): (Duration, LeaseTiming),
+    ) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let lost = Arc::new(AtomicBool::new(false));
+        let pulse = Arc::new(Pulse::new(sent));
         let token = record.token.clone();
         let heart = Heart {
             clock: Arc::clone(lake.clock()),
@@ -126,30 +143,43 @@ impl Lease {
             record,
             seen,
             timing,
-            lost: Arc::clone(&lost),
+            pulse: Arc::clone(&pulse),
         };
-        Self { object, token, lost, stop, heart: tokio::spawn(heart.beat(stopped)) }
+        Self { object, token, pulse, timing, stop, heart: tokio::spawn(heart.beat(stopped)) }
     }
 
     /// Whether another run has taken over, or no heartbeat came through for too long. Commits stay safe; it is polite
     /// to stop.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Acquire)
+        self.pulse.is_lost()
+    }
+
+    /// The lake as the holder of this lease may use it: where commits rely on the lease, each looks at it first.
+    #[must_use]
+    pub fn guard(&self, lake: &Lake) -> Lake {
+        match lake.commits() {
+            Commits::CreateOnly => lake.clone(),
+            Commits::Lease => lake.protected(Protection::Held(Arc::new(Guard {
+                clock: Arc::clone(lake.clock()),
+                object: self.object.clone(),
+                token: self.token.clone(),
+                pulse: Arc::clone(&self.pulse),
+                timing: self.timing,
+            }))),
+        }
     }
 
     /// Gives the lease back, so that the next run need not wait; failing that, it expires.
     pub async fn release(self) {
         let _ = self.stop.send(());
         let _ = self.heart.await;
-        if self.lost.load(Ordering::Acquire) {
+        if self.pulse.is_lost() {
             return;
         }
         let released = async {
             match self.object.load().await? {
-                Some(stored) if Record::of(&stored).is_some_and(|record| record.token == self.token) => {
-                    self.object.delete().await
-                }
+                Some(stored) if is_of(&stored, &self.token) => self.object.delete().await,
                 _ => Ok(()),
             }
         };
@@ -176,13 +206,12 @@ struct Heart {
     record: Record,
     seen: Seen,
     timing: LeaseTiming,
-    lost: Arc<AtomicBool>,
+    pulse: Arc<Pulse>,
 }
 
 impl Heart {
     /// Beats until told to stop, or until the lease belongs to another.
     async fn beat(mut self, mut stopped: oneshot::Receiver<()>) {
-        let mut last = self.clock.monotonic();
         loop {
             tokio::select! {
                 _ = &mut stopped => return,
@@ -190,6 +219,7 @@ impl Heart {
             }
             self.record.heartbeats += 1;
             self.record.heartbeat_at = self.clock.now();
+            let sent = self.clock.monotonic();
             let put = match self.record.bytes() {
                 Ok(content) => self.object.put(content, Some(&self.seen)).await,
                 Err(error) => Err(error),
@@ -197,17 +227,26 @@ impl Heart {
             match put {
                 Ok(Put::Done(seen)) => {
                     self.seen = seen;
-                    last = self.clock.monotonic();
+                    self.pulse.beat(sent);
                 }
-                Ok(Put::Overtaken) => return self.lost.store(true, Ordering::Release),
+                Ok(Put::Overtaken) => return self.pulse.lose(),
                 Err(error) => {
                     tracing::warn!(problem = %error, "a heartbeat of the lease failed");
-                    if self.clock.monotonic().saturating_sub(last) >= self.timing.expiry {
-                        return self.lost.store(true, Ordering::Release);
+                    if self.clock.monotonic().saturating_sub(self.pulse.last()) >= self.timing.expiry {
+                        return self.pulse.lose();
                     }
                 }
             }
         }
+    }
+}
+
+/// Waits, and sees whether the lease that was just written is still there.
+async fn read_back(lake: &Lake, object: &Versioned, record: &Record) -> Result<(), LeaseError> {
+    lake.clock().sleep(CALM).await;
+    match object.load().await? {
+        Some(stored) if is_of(&stored, &record.token) => Ok(()),
+        other => Err(held_by(other.as_ref(), TimeDelta::zero())),
     }
 }
 
@@ -264,116 +303,5 @@ fn held_by(stored: Option<&Stored>, age: TimeDelta) -> LeaseError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::lake::process::tests::{dead, elsewhere};
-    use crate::lake::testing::{Fault, FaultyStore, lake_in};
-
-    /// Heartbeats of the default timing come every 50 ms on this clock.
-    const SPEED: u32 = 400;
-
-    fn lakes() -> (Arc<FaultyStore>, Lake, Lake) {
-        let store = Arc::new(FaultyStore::default());
-        let (first, second) = (lake_in(store.clone(), SPEED), lake_in(store.clone(), SPEED));
-        (store, first, second)
-    }
-
-    async fn acquire(lake: &Lake, holder: &str) -> Result<Lease, LeaseError> {
-        Lease::acquire(lake, holder, LeaseTiming::default()).await
-    }
-
-    async fn until_lost(lake: &Lake, lease: &Lease) -> bool {
-        for _ in 0..100 {
-            if lease.is_lost() {
-                return true;
-            }
-            lake.clock().sleep(LeaseTiming::default().heartbeat).await;
-        }
-        false
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_second_run_is_told_who_is_active_until_the_first_releases() {
-        let (store, first, second) = lakes();
-        let lease = acquire(&first, "run a").await.unwrap();
-        let Err(LeaseError::HeldBy { holder, .. }) = acquire(&second, "run b").await else { panic!("two leases") };
-        assert_eq!(holder, "run a");
-        lease.release().await;
-        let lease = acquire(&second, "run b").await.unwrap();
-        lease.release().await;
-        let left: Vec<_> =
-            futures::TryStreamExt::try_collect(object_store::ObjectStore::list(&*store, None)).await.unwrap();
-        assert!(left.is_empty(), "{left:?}");
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn of_many_runs_one_gets_the_lease() {
-        let (_store, lake, _) = lakes();
-        let names: Vec<String> = (0..8).map(|n| format!("run {n}")).collect();
-        let taken = futures::future::join_all(names.iter().map(|name| acquire(&lake, name))).await;
-        assert_eq!(taken.iter().filter(|lease| lease.is_ok()).count(), 1);
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_silent_lease_is_taken_over_and_its_holder_notices() {
-        let (store, first, second) = lakes();
-        let lease = acquire(&first, "run a").await.unwrap();
-        store.age_lease(TimeDelta::seconds(100));
-        assert!(acquire(&second, "run b").await.is_err());
-        store.age_lease(TimeDelta::seconds(121));
-        let taken = acquire(&second, "run b").await.unwrap();
-        assert!(until_lost(&first, &lease).await);
-        lease.release().await;
-        store.age_lease(TimeDelta::zero());
-        let Err(LeaseError::HeldBy { holder, .. }) = acquire(&first, "run c").await else { panic!("released") };
-        assert_eq!(holder, "run b");
-        assert!(!taken.is_lost());
-    }
-
-    /// Leaves a lease behind, as a run that was killed does.
-    async fn left_behind(lake: &Lake, process: Option<Process>) {
-        let now = lake.clock().now();
-        let (holder, token) = ("run a".to_owned(), "t".to_owned());
-        let record = Record { version: 1, holder, token, since: now, heartbeat_at: now, heartbeats: 3, process };
-        lake.put("_kustlake/lease.json", String::from_utf8(record.bytes().unwrap().to_vec()).unwrap()).await.unwrap();
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_holder_that_was_killed_on_this_machine_is_not_waited_for() {
-        let (_store, lake, _) = lakes();
-        left_behind(&lake, Some(dead())).await;
-        acquire(&lake, "run b").await.unwrap().release().await;
-        for unknown in [Some(elsewhere()), None] {
-            left_behind(&lake, unknown).await;
-            assert!(acquire(&lake, "run b").await.is_err());
-        }
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_lease_from_the_future_is_judged_by_its_heartbeat() {
-        let (store, first, second) = lakes();
-        let lease = acquire(&first, "run a").await.unwrap();
-        store.age_lease(TimeDelta::days(-400));
-        assert!(acquire(&second, "run b").await.is_err());
-        drop(lease);
-        assert!(acquire(&second, "run b").await.is_ok());
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn heartbeats_that_fail_for_long_count_as_lost() {
-        let (store, first, _) = lakes();
-        let lease = acquire(&first, "run a").await.unwrap();
-        store.fail(Fault::Full, "lease.json", usize::MAX);
-        assert!(until_lost(&first, &lease).await);
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_lease_works_where_replacing_is_unconditional() {
-        let (store, first, second) = lakes();
-        store.fail(Fault::NoUpdate, "lease.json", usize::MAX);
-        let lease = acquire(&first, "run a").await.unwrap();
-        first.clock().sleep(Duration::from_secs(100)).await;
-        assert!(!lease.is_lost());
-        assert!(acquire(&second, "run b").await.is_err());
-    }
-}
+#[path = "lease_tests.rs"]
+mod tests;

@@ -1,7 +1,8 @@
 //! Proof that the destination can hold a lake.
 //!
 //! The rule: what a commit relies on (of several create-only puts to one path, one succeeds) is tried out, not
-//! believed. Some S3-compatible servers accept the condition and ignore it.
+//! believed. Some S3-compatible servers accept the condition and ignore it; on those, commits may rely on the lease if
+//! whoever owns the lake has chosen so.
 
 use bytes::Bytes;
 use futures::future::join_all;
@@ -9,6 +10,7 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt, PutMode, PutOptions};
 
 use super::error::LakeError;
+use super::guard::{Commits, Protection};
 use super::names::OWN_FOLDER;
 use super::store::Lake;
 
@@ -20,13 +22,21 @@ enum Create {
     Refused,
 }
 
+/// What was found of the store's promise of create-only puts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Promise {
+    Kept,
+    Broken,
+}
+
 impl Lake {
     /// Tries whether objects below the root can be written, listed, read and deleted, and whether a create-only put is
-    /// honoured, one after the other and in a race; removes what it wrote.
+    /// honoured, one after the other and in a race; removes what it wrote. Gives the lake as this store has to be
+    /// treated: where it does not honour them and `commits` allows it, commits rely on the lease.
     ///
     /// # Errors
     /// [`LakeError::Unusable`].
-    pub async fn probe(&self) -> Result<(), LakeError> {
+    pub async fn probe(&self, commits: Commits) -> Result<Self, LakeError> {
         let name = format!("{OWN_FOLDER}/probe-{}", self.entropy().unique());
         let (single, raced) = (self.object(&name)?, self.object(&format!("{name}-race"))?);
         let proof = self.prove(&single, &raced).await;
@@ -37,43 +47,58 @@ impl Lake {
                 Err(error) => Err(self.failed(&error)),
             });
         }
-        proof.and(cleaned)
+        let promise = proof?;
+        cleaned?;
+        match (promise, commits) {
+            (Promise::Kept, _) => Ok(self.clone()),
+            (Promise::Broken, Commits::CreateOnly) => Err(self.unconditional()),
+            (Promise::Broken, Commits::Lease) => Ok(self.protected(Protection::Unheld)),
+        }
     }
 
-    async fn prove(&self, single: &Path, raced: &Path) -> Result<(), LakeError> {
-        if let Create::Refused = self.create(single, 0).await? {
-            return Err(LakeError::Unusable {
-                location: self.root().to_string(),
-                problem: "an object of a new name is said to exist".to_owned(),
-                hint: "run again; if it stays, the storage cannot hold a lake",
-            });
+    async fn prove(&self, single: &Path, raced: &Path) -> Result<Promise, LakeError> {
+        let promise = self.keeps_its_promise(single, raced).await?;
+        self.tables().await.map(|_| promise)
+    }
+
+    async fn keeps_its_promise(&self, single: &Path, raced: &Path) -> Result<Promise, LakeError> {
+        match self.create(single, 0).await? {
+            Some(Create::Won) => {}
+            None => return Ok(Promise::Broken),
+            Some(Create::Refused) => {
+                return Err(LakeError::Unusable {
+                    location: self.root().to_string(),
+                    problem: "an object of a new name is said to exist".to_owned(),
+                    hint: "run again; if it stays, the storage cannot hold a lake",
+                });
+            }
         }
-        if let Create::Won = self.create(single, 1).await? {
-            return Err(self.unconditional());
+        if !matches!(self.create(single, 1).await?, Some(Create::Refused)) {
+            return Ok(Promise::Broken);
         }
         let racers = join_all((0..RACERS).map(|racer| self.create(raced, racer))).await;
         let mut winners = Vec::new();
         for (racer, outcome) in (0..RACERS).zip(racers) {
-            if let Create::Won = outcome? {
+            if let Some(Create::Won) = outcome? {
                 winners.push(racer);
             }
         }
         let stored = self.read(raced).await?;
-        match winners.as_slice() {
+        Ok(match winners.as_slice() {
             // A winner whose answer was lost was told on repeating that the object exists.
-            [] => {}
-            [winner] if *stored == [*winner] => {}
-            _ => return Err(self.unconditional()),
-        }
-        self.tables().await.map(|_| ())
+            [] => Promise::Kept,
+            [winner] if *stored == [*winner] => Promise::Kept,
+            _ => Promise::Broken,
+        })
     }
 
-    async fn create(&self, path: &Path, content: u8) -> Result<Create, LakeError> {
+    /// Nothing where the store knows no create-only put.
+    async fn create(&self, path: &Path, content: u8) -> Result<Option<Create>, LakeError> {
         let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         match self.store().put_opts(path, Bytes::copy_from_slice(&[content]).into(), create).await {
-            Ok(_) => Ok(Create::Won),
-            Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(Create::Refused),
-            Err(StoreError::NotImplemented { .. } | StoreError::NotSupported { .. }) => Err(self.unconditional()),
+            Ok(_) => Ok(Some(Create::Won)),
+            Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(Some(Create::Refused)),
+            Err(StoreError::NotImplemented { .. } | StoreError::NotSupported { .. }) => Ok(None),
             Err(error) => Err(self.failed(&error)),
         }
     }
@@ -93,7 +118,8 @@ impl Lake {
             problem: "the storage does not keep its promise of create-only puts (If-None-Match: *), so two runs could \
                       overwrite each other's commits"
                 .to_owned(),
-            hint: "use a local folder or storage that keeps it, such as Amazon S3, Cloudflare R2 or MinIO; garage does not",
+            hint: "use a local folder or storage that keeps it, such as Amazon S3, Cloudflare R2 or MinIO; garage does not. \
+                   Or accept the weaker fallback `destination.commits: lease`, whose limits docs/guarantees.md tells",
         }
     }
 }
@@ -113,7 +139,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_store_that_keeps_its_promise_passes_and_is_left_clean() {
         let lake = memory();
-        lake.probe().await.unwrap();
+        lake.probe(Commits::CreateOnly).await.unwrap();
         assert!(lake.store().list(None).try_collect::<Vec<_>>().await.unwrap().is_empty());
     }
 
@@ -122,7 +148,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let destination = Destination::parse("mein lake/grö%20ße", folder.path(), S3Settings::default()).unwrap();
         let (clock, entropy) = (Arc::new(SystemClock::new()), Arc::new(Entropy::system()));
-        Lake::open(&destination, clock, entropy).unwrap().probe().await.unwrap();
+        Lake::open(&destination, clock, entropy).unwrap().probe(Commits::CreateOnly).await.unwrap();
         assert!(folder.path().join("mein lake/grö%20ße").is_dir());
     }
 
@@ -130,17 +156,25 @@ mod tests {
     async fn a_store_that_ignores_the_condition_is_refused() {
         let store = Arc::new(FaultyStore::default());
         store.fail(Fault::IgnoredCondition, "probe", usize::MAX);
-        let error = lake_in(store.clone(), 1).probe().await.unwrap_err();
+        let error = lake_in(store.clone(), 1).probe(Commits::CreateOnly).await.unwrap_err();
         assert!(error.to_string().contains("overwrite each other"), "{error}");
         store.fail(Fault::IgnoredCondition, "-race", usize::MAX);
-        assert!(lake_in(store.clone(), 1).probe().await.is_err());
+        assert!(lake_in(store.clone(), 1).probe(Commits::CreateOnly).await.is_err());
         assert!(store.list(None).try_collect::<Vec<_>>().await.unwrap().is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn commits_rely_on_the_lease_only_where_nothing_better_is_kept() {
+        let store = Arc::new(FaultyStore::default());
+        assert_eq!(lake_in(store.clone(), 1).probe(Commits::Lease).await.unwrap().commits(), Commits::CreateOnly);
+        store.fail(Fault::IgnoredCondition, "-race", usize::MAX);
+        assert_eq!(lake_in(store, 1).probe(Commits::Lease).await.unwrap().commits(), Commits::Lease);
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_lost_answer_is_no_broken_promise() {
         let store = Arc::new(FaultyStore::default());
         store.fail(Fault::RepeatedPut, "-race", 1);
-        lake_in(store, 1).probe().await.unwrap();
+        lake_in(store, 1).probe(Commits::CreateOnly).await.unwrap();
     }
 }

@@ -63,8 +63,7 @@ impl StateFile {
     /// # Errors
     /// [`StateError::Lake`].
     pub fn of(lake: &Lake) -> Result<Self, StateError> {
-        let path = lake.object(&format!("{OWN_FOLDER}/state.json"))?;
-        Ok(Self { object: Versioned::new(lake.store().clone(), path), seen: None })
+        Ok(Self { object: Versioned::of(lake, &format!("{OWN_FOLDER}/state.json"))?, seen: None })
     }
 
     /// A place of its own: a file's path, taken from `base` if relative, or `s3://bucket/key`.

@@ -14,6 +14,7 @@ use url::Url;
 use super::delta::Log;
 use super::destination::Destination;
 use super::error::LakeError;
+use super::guard::{Commits, Protection};
 use super::names::{LOG_FOLDER, TableName};
 use super::table::Table;
 use crate::clock::{Clock, Entropy};
@@ -76,6 +77,24 @@ impl Lake {
     #[must_use]
     pub fn root(&self) -> &Url {
         &self.0.root
+    }
+
+    /// What commits rely on here: create-only puts, unless a probe has found that the store does not keep them.
+    #[must_use]
+    pub fn commits(&self) -> Commits {
+        self.0.log.protection().commits()
+    }
+
+    /// The same lake under another protection.
+    pub(super) fn protected(&self, protection: Protection) -> Self {
+        let Inner { store, root, log, clock, entropy } = &*self.0;
+        Self(Arc::new(Inner {
+            store: Arc::clone(store),
+            root: root.clone(),
+            log: log.protected(protection),
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(entropy),
+        }))
     }
 
     /// The table `name`, if it exists.

@@ -1,8 +1,8 @@
 //! One small object that several runs may want to replace.
 //!
 //! The rule: it is replaced only by whoever has seen its present content. S3 does this by a conditional put; a folder
-//! has no such thing, so there it is compared just before an atomic rename, which leaves a moment for a race. Nothing
-//! whose loss would lose records may be kept here.
+//! has no such thing, nor has a store that ignores conditions, so there it is compared just before it is put, which
+//! leaves a moment for a race. Nothing whose loss would lose records may be kept here.
 
 use std::sync::Arc;
 
@@ -12,12 +12,24 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion};
 
 use super::error::LakeError;
+use super::guard::Commits;
+use super::store::Lake;
 
 /// The object's place.
 #[derive(Debug, Clone)]
 pub(super) struct Versioned {
     store: Arc<dyn ObjectStore>,
     path: Path,
+    replacing: Replacing,
+}
+
+/// How it is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Replacing {
+    /// On a condition, if the store knows any.
+    OnCondition,
+    /// After a look, because the store accepts conditions and ignores them.
+    AfterLook,
 }
 
 /// Which content was seen.
@@ -44,7 +56,16 @@ pub(super) enum Put {
 
 impl Versioned {
     pub(super) fn new(store: Arc<dyn ObjectStore>, path: Path) -> Self {
-        Self { store, path }
+        Self { store, path, replacing: Replacing::OnCondition }
+    }
+
+    /// The object at `relative` in a lake.
+    pub(super) fn of(lake: &Lake, relative: &str) -> Result<Self, LakeError> {
+        let replacing = match lake.commits() {
+            Commits::CreateOnly => Replacing::OnCondition,
+            Commits::Lease => Replacing::AfterLook,
+        };
+        Ok(Self { store: Arc::clone(lake.store()), path: lake.object(relative)?, replacing })
     }
 
     pub(super) fn location(&self) -> String {
@@ -64,6 +85,9 @@ impl Versioned {
 
     /// Puts `content` in place of what was `seen`, or as a new object.
     pub(super) async fn put(&self, content: Bytes, seen: Option<&Seen>) -> Result<Put, LakeError> {
+        if self.replacing == Replacing::AfterLook {
+            return self.compare_and_put(content, seen).await;
+        }
         let mode = seen.map_or(PutMode::Create, |seen| PutMode::Update(seen.0.clone()));
         match self.put_as(&content, mode).await {
             Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. } | StoreError::NotFound { .. }) => {

@@ -15,6 +15,7 @@ use super::done::{Done, Failed, Reports};
 use super::entity::{Goal, Load, Shared};
 use super::error::RunError;
 use super::exit::Exit;
+use super::held::Held;
 use super::job::{Job, Jobs};
 use super::klasses;
 use super::progress::{Counted, EntityProgress, Phase};
@@ -24,7 +25,7 @@ use super::session::{self, Source, World};
 use crate::api::Usage;
 use crate::catalog::{Access, Catalog};
 use crate::config::{Config, Pipeline};
-use crate::lake::{Lake, Lease, LeaseTiming, Views};
+use crate::lake::{Lease, LeaseTiming, Views};
 use crate::window::Window;
 
 /// What was asked for.
@@ -108,6 +109,11 @@ pub(super) fn overtaken() -> Ended {
     Ended { exit: Exit::Busy, early: Some(told.to_owned()) }
 }
 
+fn stopped(exit: Exit) -> Ended {
+    let told = "stopped from outside; what is committed stays, and the next run goes on";
+    Ended { exit, early: Some(told.to_owned()) }
+}
+
 /// How often the watch is told of the client's usage.
 const TELL_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
 
@@ -120,14 +126,16 @@ impl Run<'_> {
         let id = self.world.entropy.unique().to_string();
         let (started_at, began) = (self.world.clock.now(), self.world.clock.monotonic());
         let lake = session::lake(self.config, self.world)?;
-        lake.probe().await?;
-        let lease = Lease::acquire(&lake, &format!("run {id}"), LeaseTiming::default()).await?;
         let reports = match self.command {
             Command::Verify(_) => Reports::none(&self.config.pipelines),
             Command::Run | Command::FullRefresh | Command::Backfill { .. } => Reports::new(&self.config.pipelines),
         };
-        let result = self.with_lease(&id, &lake, &lease, &reports).await;
-        lease.release().await;
+        let (held, mut stop) = (Held::default(), self.stop.clone());
+        let result = tokio::select! {
+            ended = self.conduct(&id, &held, &reports) => ended,
+            exit = asked_to_stop(&mut stop) => Ok(stopped(exit)),
+        };
+        held.give_back(&lake, self.world.clock.as_ref(), &result).await;
         let Ended { exit, early } = result?;
         let command = match self.command {
             Command::Run | Command::FullRefresh => "run",
@@ -146,8 +154,13 @@ impl Run<'_> {
         })
     }
 
-    async fn with_lease(&self, id: &str, lake: &Lake, lease: &Lease, reports: &Reports) -> Result<Ended, RunError> {
+    async fn conduct(&self, id: &str, held: &Held, reports: &Reports) -> Result<Ended, RunError> {
+        let lake = session::proven_lake(self.config, self.world).await?;
+        let lease = Lease::acquire(&lake, &format!("run {id}"), LeaseTiming::default()).await?;
+        let lease = held.lease.get_or_init(|| lease);
+        let lake = &lease.guard(&lake);
         let source = Source::open_after(self.config, self.world, budget::former(lake).await).await?;
+        let source = held.source.get_or_init(|| source);
         let ahead = source.time.local_ahead_by().num_seconds();
         if ahead.abs() > 60 {
             tracing::warn!(seconds = ahead, "the local clock is ahead of the source's; the source's is used");
@@ -181,7 +194,6 @@ impl Run<'_> {
                 budget::keep(lake, &source.client).await;
             }
         };
-        let mut stop = self.stop.clone();
         let of = Of { shared: &shared, lease, reports };
         let work = async {
             match self.command {
@@ -193,12 +205,8 @@ impl Run<'_> {
             ended = work => ended,
             () = telling => Ended { exit: Exit::Internal, early: None },
             () = keeping => Ended { exit: Exit::Internal, early: None },
-            exit = asked_to_stop(&mut stop) => {
-                Ended { exit, early: Some("stopped from outside; what is committed stays, and the next run goes on".to_owned()) }
-            }
         };
         self.watch.tell(source.client.usage());
-        budget::keep(lake, &source.client).await;
         Ok(ended)
     }
 

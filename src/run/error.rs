@@ -181,7 +181,7 @@ impl EntityError {
             Self::Lake(error) => lake_exit(error),
             _ => Exit::Partial,
         };
-        matches!(exit, Exit::Authentication | Exit::Destination).then_some(exit)
+        matches!(exit, Exit::Authentication | Exit::Destination | Exit::Busy).then_some(exit)
     }
 
     /// Whether the source does not know what was asked for.
@@ -211,6 +211,7 @@ const fn api_exit(error: &ApiError) -> Exit {
 const fn lake_exit(error: &LakeError) -> Exit {
     match error {
         LakeError::Unusable { .. } => Exit::Destination,
+        LakeError::Overtaken => Exit::Busy,
         LakeError::Newer { .. } => Exit::Usage,
         LakeError::Damaged { .. } => Exit::Partial,
         LakeError::Internal(_) => Exit::Internal,

@@ -14,6 +14,7 @@ use crate::api::{ApiError, Path, Request};
 use crate::catalog::{Access, Catalog, Entity, History, ListSource};
 use crate::config::Config;
 use crate::extract::{Place, Progress, Step, Walk, WalkError};
+use crate::lake::Commits;
 use crate::window::Window;
 
 /// A difference of clocks that is worth a word, in seconds.
@@ -150,18 +151,24 @@ async fn described(path: &str, source: &Source) -> Result<(), WalkError> {
 }
 
 async fn storage(config: &Config, world: &World, findings: &mut Vec<Finding>) {
-    let lake = match session::lake(config, world) {
+    let lake = match session::proven_lake(config, world).await {
         Ok(lake) => lake,
         Err(error) => return findings.push(failed("destination", &error)),
     };
-    match lake.probe().await {
-        Ok(()) => findings.push(finding(
-            "destination",
-            Verdict::Good,
-            format!("{} can be written, and create-only puts are honoured", lake.root()),
-        )),
-        Err(error) => return findings.push(failed("destination", &RunError::Lake(error))),
-    }
+    findings.push(match lake.commits() {
+        Commits::CreateOnly => {
+            let told = format!("{} can be written, and create-only puts are honoured", lake.root());
+            finding("destination", Verdict::Good, told)
+        }
+        Commits::Lease => {
+            let told = format!(
+                "{} can be written, but create-only puts are ignored: only the lease keeps runs apart, as \
+                 destination.commits allows",
+                lake.root()
+            );
+            finding("destination", Verdict::Warning, told)
+        }
+    });
     let time = ServerTime::told(Some(world.clock.now()), Arc::clone(&world.clock));
     match session::state(config, &lake, time).await {
         Ok(_) => findings.push(finding("state", Verdict::Good, "readable")),

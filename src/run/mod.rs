@@ -19,6 +19,7 @@ mod error;
 mod exit;
 mod family;
 mod forgotten;
+mod held;
 mod inspect;
 mod instants;
 mod job;

@@ -23,7 +23,7 @@ pub async fn stored_state(config: &Config, world: &World) -> Result<Loaded, RunE
 /// # Errors
 /// Another run is active; a state of a newer version; storage that cannot be read or written.
 pub async fn rebuild_state(config: &Config, world: &World) -> Result<State, RunError> {
-    let lake = session::lake(config, world)?;
+    let lake = session::proven_lake(config, world).await?;
     let lease = Lease::acquire(&lake, "state rebuild", LeaseTiming::default()).await?;
     let rebuilt = rebuilt(&lake, session::state_file(config, &lake)?).await;
     lease.release().await;

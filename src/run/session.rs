@@ -15,8 +15,8 @@ use crate::api::{
     Client, ClientSettings, Limit, Network, Origin, Patience, QuotaSettings, RetrySettings, Share, Spent, TokenInfo,
 };
 use crate::clock::{Clock, Entropy};
-use crate::config::{Addressing, Config, RequestLimit};
-use crate::lake::{Destination, Lake, S3Settings, StateError, StateFile};
+use crate::config::{Addressing, Commits, Config, RequestLimit};
+use crate::lake::{self, Destination, Lake, S3Settings, StateError, StateFile};
 
 /// The outside that a command runs in: its clock, its chance, its network and its storage.
 #[derive(Debug, Clone)]
@@ -143,6 +143,22 @@ pub fn lake(config: &Config, world: &World) -> Result<Lake, RunError> {
             Lake::with_runtime(store, root, clock, entropy, Some(runtime.clone()))?
         }
     })
+}
+
+/// Opens the destination and tries it out: the lake as its storage has to be treated.
+///
+/// # Errors
+/// As [`lake`], and storage that cannot hold a lake.
+pub(super) async fn proven_lake(config: &Config, world: &World) -> Result<Lake, RunError> {
+    let commits = match config.destination.commits {
+        Commits::CreateOnly => lake::Commits::CreateOnly,
+        Commits::Lease => lake::Commits::Lease,
+    };
+    let proven = lake(config, world)?.probe(commits).await?;
+    if proven.commits() == lake::Commits::Lease {
+        tracing::warn!("the storage ignores create-only puts; only the lease keeps runs apart (docs/guarantees.md)");
+    }
+    Ok(proven)
 }
 
 /// Opens the state file beside the tables, or where the configuration says.

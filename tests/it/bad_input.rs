@@ -142,7 +142,7 @@ async fn a_folder_that_is_absent_is_created() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_commits_nothing_half_and_the_next_run_completes() {
+async fn files_that_may_not_grow_commit_nothing_half_and_the_next_run_completes() {
     let org = Org::new(WorldSpec::of_messages(20_000), Switches::unlimited()).await;
     org.sim.clock().advance(10 * MINUTE);
     let binary = org.command(&["run"]);
@@ -151,7 +151,7 @@ async fn a_full_disk_commits_nothing_half_and_the_next_run_completes() {
     let mut limited = std::process::Command::new("sh");
     limited.current_dir(org.folder.path()).env_clear().env("KUSTOMER_API_KEY", TOKEN).args(["-c", &script]);
     let ended = tokio::task::spawn_blocking(move || Ended::from(limited.output().unwrap())).await.unwrap();
-    assert_told(&ended, 5, &["the storage failed", "File too large"]);
+    assert_told(&ended, 5, &["no space is left", "File too large"]);
     for (_, name) in crate::tables::TABLES {
         assert!(rows(&org.lake(), name).await.values().all(|versions| versions.len() == 1), "{name}");
     }

@@ -86,7 +86,7 @@ async fn storage_that_overwrites_commits_is_refused_with_a_word_on_what_to_use()
     for command in ["check", "run"] {
         let ended = org.run(&[command]).await;
         assert_eq!(ended.code, 5, "{ended:#?}");
-        assert!(ended.stdout.contains("create-only puts") && ended.stdout.contains("Amazon S3"), "{ended:#?}");
+        assert!(ended.stdout.contains("create-only puts") && ended.stdout.contains("commits: lease"), "{ended:#?}");
     }
     let left = std::fs::read_dir(folder.path().join(BUCKET)).unwrap().count();
     assert_eq!(left, 0, "nothing is left behind");

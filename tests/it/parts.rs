@@ -1,9 +1,14 @@
 //! Programs that are not ours: readers of the tables and storage servers, from `.venv/`, which `tests/run` fills.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 
+use kustlake::clock::{Entropy, SystemClock};
+use kustlake::lake::{Destination, Lake, S3Settings};
+use object_store::ObjectStore;
+use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use serde_json::Value;
 
 use crate::support::{Ended, Org};
@@ -58,6 +63,8 @@ pub(crate) fn shell(folder: &Path) -> Command {
 /// An S3-compatible server on loopback, by somebody else; it ends when this is dropped.
 pub(crate) struct Storage {
     child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
     pub(crate) endpoint: String,
     pub(crate) key: String,
     pub(crate) secret: String,
@@ -78,16 +85,57 @@ impl Storage {
     fn await_start(command: &mut Command) -> Self {
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("a server");
+        let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        let (endpoint, key, secret) = (String::new(), String::new(), String::new());
+        let mut storage = Self { child, input, output, endpoint, key, secret };
+        storage.hear();
+        storage
+    }
+
+    fn hear(&mut self) {
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        self.output.read_line(&mut line).unwrap();
         let told: Value = serde_json::from_str(&line).expect("the server tells where it listens");
         let text = |name: &str| told[name].as_str().unwrap().to_owned();
-        Self { child, endpoint: text("endpoint"), key: text("access_key_id"), secret: text("secret_access_key") }
+        self.endpoint = text("endpoint");
+        (self.key, self.secret) = (text("access_key_id"), text("secret_access_key"));
+    }
+
+    /// Takes the right to use the server away; the next call gives it back, under another key.
+    pub(crate) fn revoke_or_renew(&mut self) {
+        self.input.write_all(b"\n").unwrap();
+        self.hear();
+    }
+
+    /// The bucket, as another program sees it.
+    pub(crate) fn store(&self) -> Arc<dyn ObjectStore> {
+        let builder = AmazonS3Builder::new().with_endpoint(&self.endpoint).with_allow_http(true);
+        let builder = builder.with_access_key_id(&self.key).with_secret_access_key(&self.secret);
+        let builder = builder.with_region("us-east-1").with_bucket_name(BUCKET);
+        Arc::new(builder.with_conditional_put(S3ConditionalPut::ETagMatch).build().unwrap())
+    }
+
+    /// The lake at [`Self::destination`].
+    pub(crate) fn lake(&self) -> Lake {
+        let aws = [("AWS_ACCESS_KEY_ID", &self.key), ("AWS_SECRET_ACCESS_KEY", &self.secret)];
+        let s3 = S3Settings {
+            endpoint: Some(self.endpoint.clone()),
+            region: Some("us-east-1".to_owned()),
+            path_style: Some(true),
+            allow_http: Some(true),
+            aws: aws.map(|(name, value)| (name.to_owned(), value.clone())).into(),
+        };
+        let destination = Destination::parse(&format!("s3://{BUCKET}/kustomer"), Path::new("."), s3).unwrap();
+        Lake::open(&destination, Arc::new(SystemClock::new()), Arc::new(Entropy::system())).unwrap()
     }
 
     /// The lines below `destination:` for a prefix of a bucket.
     pub(crate) fn destination(&self, bucket: &str) -> String {
-        let endpoint = &self.endpoint;
+        Self::destination_at(&self.endpoint, bucket)
+    }
+
+    /// The same by another way to the server.
+    pub(crate) fn destination_at(endpoint: &str, bucket: &str) -> String {
         format!(
             "  url: s3://{bucket}/kustomer\n  s3: {{endpoint: {endpoint}, region: us-east-1, path_style: true, allow_http: true}}"
         )

@@ -25,8 +25,13 @@ pub(crate) fn open(folder: &Path) -> Lake {
 
 /// The live rows of a table; none when there is no such table.
 pub(crate) async fn rows(folder: &Path, name: &str) -> Rows {
+    rows_in(&open(folder), name).await
+}
+
+/// The same of any lake.
+pub(crate) async fn rows_in(lake: &Lake, name: &str) -> Rows {
     let mut rows = Rows::new();
-    let Some(table) = open(folder).table(&TableName::new(name).unwrap()).await.unwrap() else { return rows };
+    let Some(table) = lake.table(&TableName::new(name).unwrap()).await.unwrap() else { return rows };
     let columns = ["id", "rev", "updated_at", "_deleted"].map(str::to_owned).to_vec();
     for file in table.files("id").await.unwrap() {
         let read = Read { columns: Some(columns.clone()), ..Read::default() };
@@ -92,7 +97,11 @@ pub(crate) const TABLES: [(Context, &str); 4] = [
 /// What a table holds and what it must hold, without notes that were deleted before search begins: neither list nor
 /// search shows them, so they are there only if they were read before.
 pub(crate) async fn compared(sim: &SimHandle, folder: &Path, context: Context, name: &str) -> String {
-    let (mut table, mut truth) = (rows(folder, name).await, truth(sim, context));
+    compared_in(sim, &open(folder), context, name).await
+}
+
+async fn compared_in(sim: &SimHandle, lake: &Lake, context: Context, name: &str) -> String {
+    let (mut table, mut truth) = (rows_in(lake, name).await, truth(sim, context));
     let search_begins = sim.clock().now() - sim.switches().search_window_days * 86_400_000;
     if context == Context::Note {
         truth.retain(|id, versions| {
@@ -116,8 +125,22 @@ pub(crate) async fn assert_complete(sim: &SimHandle, folder: &Path, told: &str) 
 
 /// Some of these tables hold exactly what the source holds.
 pub(crate) async fn assert_complete_of(sim: &SimHandle, folder: &Path, names: &[&str]) {
+    assert_complete_in(sim, &open(folder), names, "").await;
+}
+
+/// The same of any lake.
+pub(crate) async fn assert_complete_in(sim: &SimHandle, lake: &Lake, names: &[&str], told: &str) {
     for (context, name) in TABLES.iter().filter(|(_, name)| names.contains(name)) {
-        let difference = compared(sim, folder, *context, name).await;
-        assert!(difference.is_empty(), "{name}: {difference}");
+        let difference = compared_in(sim, lake, *context, name).await;
+        assert!(difference.is_empty(), "{told}: {name}: {difference}");
     }
+}
+
+/// The versions of all tables.
+pub(crate) async fn versions(lake: &Lake) -> Vec<u64> {
+    let mut versions = Vec::new();
+    for name in lake.tables().await.unwrap() {
+        versions.extend(lake.table(&name).await.unwrap().map(|table| table.version()));
+    }
+    versions
 }

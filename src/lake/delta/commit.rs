@@ -10,7 +10,7 @@ use delta_kernel::transaction::{CommitResult, CommittedTransaction, Transaction,
 use delta_kernel_default_engine::build_add_file_metadata;
 use delta_kernel_default_engine::parquet::DataFileMetadata;
 
-use super::committer::CreateOnlyCommitter;
+use super::committer::{Fate, LogCommitter};
 use super::{ENGINE_INFO, Snapshot, blocking};
 use crate::lake::commit::{Change, Effect};
 use crate::lake::error::LakeError;
@@ -35,19 +35,22 @@ impl Snapshot {
     }
 
     fn commit_now(&self, change: &Change) -> Result<Outcome, LakeError> {
-        let committer = CreateOnlyCommitter::new(self.log.store.clone(), self.log.runtime.clone());
-        let landed = committer.landed();
+        let committer = self.log.committer();
+        let told = committer.told();
         let transaction = self.prepare(change, committer)?;
         match transaction.commit(self.engine()) {
             Ok(CommitResult::Committed(done)) => Ok(Outcome::Committed(self.after(&done)?)),
             Ok(CommitResult::Conflicted(_)) => Ok(Outcome::Conflict(self.refresh_now()?)),
             Ok(CommitResult::Retryable(retry)) => Err(self.failing().writing(retry.error)),
-            Err(_) if landed.get() => Ok(Outcome::Committed(self.refresh_now()?)),
-            Err(error) => Err(self.failing().writing(error)),
+            Err(error) => match told.fate() {
+                Fate::Landed => Ok(Outcome::Committed(self.refresh_now()?)),
+                Fate::Refused(refusal) => Err(refusal),
+                Fate::Unknown => Err(self.failing().writing(error)),
+            },
         }
     }
 
-    fn prepare(&self, change: &Change, committer: CreateOnlyCommitter) -> Result<Transaction, LakeError> {
+    fn prepare(&self, change: &Change, committer: LogCommitter) -> Result<Transaction, LakeError> {
         // `Custom` operations would end the chain of checksums, so the closest typed one names the commit.
         let operation = match change.effect {
             Effect::Layout => UpdateTableOperation::Optimize,

@@ -2,9 +2,10 @@
 //!
 //! The rule: after any doubt about that put (an answer lost, a repeated request told that the object exists) the
 //! object is read back and compared. Each attempt holds its own random `txnId`, so equal bytes are our own commit.
+//! Where the store overwrites whatever it is told, the lease is looked at and the place must be free before the put,
+//! and what was put is read back after it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use delta_kernel::committer::{CommitMetadata, CommitResponse, Committer, PublishMetadata};
@@ -14,20 +15,39 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use tokio::runtime::Handle;
 
+use crate::lake::error::LakeError;
+use crate::lake::guard::{Commits, Protection};
+
 /// Writes a commit by a create-only put; works for one transaction.
-pub(super) struct CreateOnlyCommitter {
+pub(super) struct LogCommitter {
     store: Arc<dyn ObjectStore>,
     runtime: Handle,
-    landed: Landed,
+    protection: Protection,
+    told: Told,
 }
 
-/// Whether the commit is known to be in the log; it may be even though the kernel reports an error afterwards.
+/// What is known of a commit when the kernel reports an error, which may have happened after the put.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Landed(Arc<AtomicBool>);
+pub(super) enum Fate {
+    #[default]
+    Unknown,
+    /// It is in the log.
+    Landed,
+    /// It was not tried, because the protection does not hold.
+    Refused(LakeError),
+}
 
-impl Landed {
-    pub(super) fn get(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+/// Tells what became of the put.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Told(Arc<Mutex<Fate>>);
+
+impl Told {
+    pub(super) fn fate(&self) -> Fate {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn tell(&self, fate: Fate) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fate;
     }
 }
 
@@ -36,16 +56,39 @@ enum Put {
     Theirs,
 }
 
-impl CreateOnlyCommitter {
-    pub(super) fn new(store: Arc<dyn ObjectStore>, runtime: Handle) -> Self {
-        Self { store, runtime, landed: Landed::default() }
+impl LogCommitter {
+    pub(super) fn new(store: Arc<dyn ObjectStore>, runtime: Handle, protection: Protection) -> Self {
+        Self { store, runtime, protection, told: Told::default() }
     }
 
-    pub(super) fn landed(&self) -> Landed {
-        self.landed.clone()
+    pub(super) fn told(&self) -> Told {
+        self.told.clone()
+    }
+
+    async fn protected(&self) -> Result<(), LakeError> {
+        match &self.protection {
+            Protection::CreateOnly => Ok(()),
+            Protection::Unheld => Err(LakeError::Internal("a commit without the lease that it relies on".to_owned())),
+            Protection::Held(guard) => guard.assure().await,
+        }
     }
 
     async fn put(&self, path: &Path, content: &Bytes) -> Result<Put, StoreError> {
+        if self.protection.commits() == Commits::CreateOnly {
+            return self.create(path, content).await;
+        }
+        match self.store.head(path).await {
+            Ok(_) => return Ok(Put::Theirs),
+            Err(StoreError::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        match self.create(path, content).await? {
+            Put::Ours if self.read_back(path).await? == *content => Ok(Put::Ours),
+            Put::Ours | Put::Theirs => Ok(Put::Theirs),
+        }
+    }
+
+    async fn create(&self, path: &Path, content: &Bytes) -> Result<Put, StoreError> {
         let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
         let Err(error) = self.store.put_opts(path, content.clone().into(), create).await else {
             return Ok(Put::Ours);
@@ -62,7 +105,7 @@ impl CreateOnlyCommitter {
     }
 }
 
-impl Committer for CreateOnlyCommitter {
+impl Committer for LogCommitter {
     fn commit(
         &self,
         _engine: &dyn Engine,
@@ -72,10 +115,14 @@ impl Committer for CreateOnlyCommitter {
         let url = commit.published_commit_path()?;
         let path = Path::from_url_path(url.path())?;
         let content = Bytes::from(to_json_bytes(actions)?);
+        if let Err(refusal) = self.runtime.block_on(self.protected()) {
+            self.told.tell(Fate::Refused(refusal));
+            return Err(KernelError::generic("the commit was not tried"));
+        }
         match self.runtime.block_on(self.put(&path, &content)).map_err(KernelError::ObjectStore)? {
             Put::Theirs => Ok(CommitResponse::Conflict { version: commit.version() }),
             Put::Ours => {
-                self.landed.0.store(true, Ordering::Release);
+                self.told.tell(Fate::Landed);
                 let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
                 let file_meta = FileMeta::new(url, commit.in_commit_timestamp(), size);
                 Ok(CommitResponse::Committed { file_meta })

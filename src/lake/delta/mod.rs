@@ -26,9 +26,10 @@ use object_store::ObjectStore;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use url::Url;
 
-use self::committer::CreateOnlyCommitter;
+use self::committer::{Fate, LogCommitter};
 use self::failure::Table as Failing;
 use super::error::LakeError;
+use super::guard::Protection;
 use super::names::TransactionId;
 use crate::cpu::{Aborted, off_thread};
 
@@ -51,6 +52,7 @@ pub(super) struct Log {
     engine: Arc<Engine>,
     store: Arc<dyn ObjectStore>,
     runtime: Handle,
+    protection: Protection,
 }
 
 /// One version of one table.
@@ -72,7 +74,20 @@ impl Log {
             .ok_or_else(|| LakeError::Internal("a lake needs a multi-threaded runtime".to_owned()))?;
         let executor = Arc::new(TokioMultiThreadExecutor::new(runtime.clone()));
         let engine = DefaultEngineBuilder::new(Arc::clone(&store)).with_task_executor(executor).build();
-        Ok(Self { engine: Arc::new(engine), store, runtime })
+        Ok(Self { engine: Arc::new(engine), store, runtime, protection: Protection::default() })
+    }
+
+    pub(super) const fn protection(&self) -> &Protection {
+        &self.protection
+    }
+
+    /// The same logs, with commits under another protection.
+    pub(super) fn protected(&self, protection: Protection) -> Self {
+        Self { protection, ..self.clone() }
+    }
+
+    fn committer(&self) -> LogCommitter {
+        LogCommitter::new(Arc::clone(&self.store), self.runtime.clone(), self.protection.clone())
     }
 
     /// The newest version of the table at `url`, which ends with `/`; nothing where there is no table.
@@ -111,8 +126,8 @@ impl Log {
             std::fs::create_dir_all(&folder).map_err(|error| LakeError::io(folder.display().to_string(), &error))?;
         }
         let schema: StructType = schema.try_into_kernel().map_err(|error| failing.writing(KernelError::from(error)))?;
-        let committer = CreateOnlyCommitter::new(Arc::clone(&self.store), self.runtime.clone());
-        let landed = committer.landed();
+        let committer = self.committer();
+        let told = committer.told();
         let built = create_table(url, Arc::new(schema), ENGINE_INFO, false)
             .with_table_properties(TABLE_PROPERTIES)
             .build(&*self.engine, Box::new(committer));
@@ -128,8 +143,11 @@ impl Log {
             })),
             Ok(CommitResult::Conflicted(_)) => Ok(None),
             Ok(CommitResult::Retryable(retry)) => Err(failing.writing(retry.error)),
-            Err(_) if landed.get() => Ok(None),
-            Err(error) => Err(failing.writing(error)),
+            Err(error) => match told.fate() {
+                Fate::Landed => Ok(None),
+                Fate::Refused(refusal) => Err(refusal),
+                Fate::Unknown => Err(failing.writing(error)),
+            },
         }
     }
 }

@@ -11,7 +11,6 @@ use delta_kernel::schema::StructField;
 use delta_kernel::transaction::UpdateTableOperation;
 use delta_kernel_default_engine::stats::FileStatsAccumulator;
 
-use super::committer::CreateOnlyCommitter;
 use super::{ENGINE_INFO, Snapshot};
 use crate::lake::error::LakeError;
 
@@ -53,7 +52,7 @@ impl Snapshot {
     pub(in crate::lake) fn stats_collector(&self, add_columns: &[FieldRef]) -> Result<StatsCollector, LakeError> {
         let failing = self.failing();
         // A transaction that is never committed: it alone knows which columns the table's properties index.
-        let committer = CreateOnlyCommitter::new(self.log.store.clone(), self.log.runtime.clone());
+        let committer = self.log.committer();
         let mut builder = self.kernel.clone().update_table(UpdateTableOperation::Write, ENGINE_INFO, true);
         for field in self.kernel_fields(add_columns)? {
             builder = builder.add_column(field);

@@ -1,0 +1,49 @@
+//! What a run holds of the outside, and gives back however it ends.
+//!
+//! The rule: giving back is bounded: storage that does not answer keeps no process alive, and a lease that is not given
+//! back expires.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::all::Ended;
+use super::budget;
+use super::error::RunError;
+use super::exit::Exit;
+use super::session::Source;
+use crate::clock::Clock;
+use crate::lake::{Lake, Lease};
+
+/// For a run that was asked to stop.
+const AT_ONCE: Duration = Duration::from_secs(3);
+/// For any other.
+const IN_ORDER: Duration = Duration::from_secs(30);
+
+/// What a run holds, as far as it has come.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) lease: OnceLock<Lease>,
+    pub(super) source: OnceLock<Source>,
+}
+
+impl Held {
+    /// Keeps what was spent of the source's budgets for the next run, and gives the lease back.
+    pub(super) async fn give_back(self, lake: &Lake, clock: &dyn Clock, ended: &Result<Ended, RunError>) {
+        let patience = match ended {
+            Ok(Ended { exit: Exit::Interrupted | Exit::Terminated, .. }) => AT_ONCE,
+            _ => IN_ORDER,
+        };
+        let giving_back = async {
+            if let Some(source) = self.source.get() {
+                budget::keep(lake, &source.client).await;
+            }
+            if let Some(lease) = self.lease.into_inner() {
+                lease.release().await;
+            }
+        };
+        tokio::select! {
+            () = giving_back => {}
+            () = clock.sleep(patience) => tracing::warn!("the storage did not answer in time; the lease will expire"),
+        }
+    }
+}
