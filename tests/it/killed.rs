@@ -8,7 +8,7 @@ use kustlake::clock::{Clock, Entropy, SystemClock};
 use kustlake_sim::{Switches, Visibility, WorldSpec};
 
 use crate::support::{Org, size};
-use crate::tables::{TABLES, between, difference, rows, truth};
+use crate::tables::{TABLES, between, difference, open, rows, truth, versions};
 
 const DAY: i64 = 24 * 3_600_000;
 /// Each window is killed so often before it may end.
@@ -70,7 +70,7 @@ async fn a_backfill_that_is_killed_at_any_moment_loses_nothing_and_doubles_nothi
         let mut requests =
             u64::from(size("KUSTLAKE_TEST_MESSAGES", 41_000)) / 300 / u64::try_from(windows).unwrap() + 12;
         for _ in 0..KILLS_OF_ONE_WINDOW {
-            let before = versions(&org).await;
+            let before = versions(&open(&org.lake())).await;
             let moment = Duration::from_millis(chance.below(400));
             match kill(&org, &args, chance.below(requests), moment).await {
                 None => killed += 1,
@@ -78,7 +78,7 @@ async fn a_backfill_that_is_killed_at_any_moment_loses_nothing_and_doubles_nothi
                 Some(code) => panic!("ended by itself with {code}"),
             }
             requests = requests.min(org.sim.stats().requests + 8).max(6);
-            interrupted += u32::from(versions(&org).await != before);
+            interrupted += u32::from(versions(&open(&org.lake())).await != before);
             assert_sound(&org, &format!("after {killed} kills with seed {seed}")).await;
         }
         let report = org.report(&args).await;
@@ -91,14 +91,4 @@ async fn a_backfill_that_is_killed_at_any_moment_loses_nothing_and_doubles_nothi
         let difference = difference(&rows(&org.lake(), name).await, &wanted);
         assert!(difference.is_empty(), "seed {seed}: {name}: {difference}");
     }
-}
-
-/// The versions of all tables.
-async fn versions(org: &Org) -> Vec<u64> {
-    let lake = crate::tables::open(&org.lake());
-    let mut versions = Vec::new();
-    for name in lake.tables().await.unwrap() {
-        versions.extend(lake.table(&name).await.unwrap().map(|table| table.version()));
-    }
-    versions
 }

@@ -26,6 +26,7 @@ mod fallback;
 mod first_run;
 mod forgetful;
 mod killed;
+mod killed_bucket;
 mod klasses;
 mod lists;
 mod local_lake;
