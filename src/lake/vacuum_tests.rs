@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::lake::testing::{FaultyStore, append, committed, counts, create, lake_in, read, rows, write};
+use crate::lake::testing::{Fault, FaultyStore, append, committed, counts, create, lake_in, read, rows, write};
 use crate::lake::{Change, CommitOutcome, Effect, Read};
 
 const GRACE: TimeDelta = TimeDelta::days(7);
@@ -39,6 +39,15 @@ async fn compacted(table: &Table) -> Table {
     let change =
         Change { add: vec![write(table, &rows).await], remove: files, effect: Effect::Layout, ..Change::default() };
     committed(table.commit(change).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_that_cannot_be_stored_is_a_failure_of_the_storage() {
+    let store = Arc::new(FaultyStore::default());
+    let table = committed(append(&create(&lake_in(store.clone(), 1)).await, &rows(0..1)).await);
+    store.fail(Fault::Full, "checkpoint", usize::MAX);
+    let Err(LakeError::Unusable { problem, .. }) = table.checkpoint().await else { panic!("stored") };
+    assert!(problem.starts_with("no space is left"), "{problem}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
