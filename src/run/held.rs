@@ -29,10 +29,7 @@ pub(super) struct Held {
 impl Held {
     /// Keeps what was spent of the source's budgets for the next run, and gives the lease back.
     pub(super) async fn give_back(self, lake: &Lake, clock: &dyn Clock, ended: &Result<Ended, RunError>) {
-        let patience = match ended {
-            Ok(Ended { exit: Exit::Interrupted | Exit::Terminated, .. }) => AT_ONCE,
-            _ => IN_ORDER,
-        };
+        let patience = ended.as_ref().map_or(IN_ORDER, |ended| patience(ended.exit));
         let giving_back = async {
             if let Some(source) = self.source.get() {
                 budget::keep(lake, &source.client).await;
@@ -41,9 +38,22 @@ impl Held {
                 lease.release().await;
             }
         };
-        tokio::select! {
-            () = giving_back => {}
-            () = clock.sleep(patience) => tracing::warn!("the storage did not answer in time; the lease will expire"),
-        }
+        in_time(clock, patience, giving_back).await;
+    }
+}
+
+/// How long giving back may take after such an end.
+pub(super) const fn patience(exit: Exit) -> Duration {
+    match exit {
+        Exit::Interrupted | Exit::Terminated => AT_ONCE,
+        _ => IN_ORDER,
+    }
+}
+
+/// Gives back, for so long at the most.
+pub(super) async fn in_time(clock: &dyn Clock, patience: Duration, giving_back: impl Future<Output = ()>) {
+    tokio::select! {
+        () = giving_back => {}
+        () = clock.sleep(patience) => tracing::warn!("the storage did not answer in time; the lease will expire"),
     }
 }

@@ -3,24 +3,28 @@
 //! The rule: what somebody may still read is never touched. Rows move into fewer files first; only then, and only with
 //! `views.sql` naming files that stay, goes what no version needs that was the newest one within the grace. Runs may go
 //! on beside it: they meet it where they meet each other, at the next commit. Only a grace that is shorter than a run may
-//! take keeps them away meanwhile, by the lease.
+//! take keeps them away meanwhile, by the lease; so does storage on which nothing but the lease protects commits.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
 use tokio::sync::watch;
 
 use super::compact::{Compaction, Merged};
 use super::error::{EntityError, RunError};
 use super::exit::Exit;
+use super::held;
 use super::layout::{Group, Layout};
+use super::maintained::{MaintainReport, MaintainedTable};
 use super::report::Outcome;
 use super::session::{self, World};
 use crate::catalog::{Access, Catalog, Entity};
 use crate::config::Config;
-use crate::lake::{CommitNote, Lake, LakeError, Lease, LeaseTiming, Stored, Table, TableName, Unneeded, Views};
+use crate::lake::{
+    CommitNote, Commits, Lake, LakeError, Lease, LeaseTiming, Stored, Table, TableName, Unneeded, Views,
+};
 use crate::table::TableSchema;
 
 /// No grace may be shorter: readers and runs need some time between opening a table and being done with it.
@@ -54,105 +58,6 @@ pub struct Maintain<'a> {
     pub action: Action,
 }
 
-/// What became of the tables, as data.
-#[derive(Debug, Clone, Serialize)]
-pub struct MaintainReport {
-    /// `maintain`.
-    pub command: &'static str,
-    /// Whether everything was only told.
-    pub dry_run: bool,
-    /// When it began, by the local clock.
-    pub started_at: DateTime<Utc>,
-    /// How long it took, in seconds.
-    pub seconds: f64,
-    /// What the process tells its caller.
-    pub exit_code: Exit,
-    /// Each table, by name.
-    pub tables: Vec<MaintainedTable>,
-    /// Tables that are none of ours, which stay as they are.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub left_alone: Vec<String>,
-    /// Objects beside the tables that interrupted commands left, and that were removed.
-    pub leftovers_removed: u64,
-    /// Why it ended early, if it did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-/// What became of one table.
-#[derive(Debug, Clone, Serialize)]
-pub struct MaintainedTable {
-    /// Its name.
-    pub table: String,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Version of the table afterwards.
-    pub version: Option<u64>,
-    /// Live files before.
-    pub files_before: u64,
-    /// Live files afterwards; of a plan, what is known of them.
-    pub files_after: u64,
-    /// Files that were merged into others.
-    pub files_merged: u64,
-    /// Bytes of the files that they became; of a plan, of those that they are.
-    pub bytes_rewritten: u64,
-    /// Whether a checkpoint was written.
-    pub checkpoint: bool,
-    /// Data files that were removed.
-    pub files_removed: u64,
-    /// Their bytes.
-    pub bytes_removed: u64,
-    /// Entries of the log that were removed.
-    pub log_entries_removed: u64,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The exit code that its failure calls for, until it is taken note of.
-    #[serde(skip)]
-    exit: Option<Exit>,
-}
-
-impl MaintainedTable {
-    fn new(name: &TableName) -> Self {
-        Self {
-            table: name.to_string(),
-            outcome: Outcome::Stopped,
-            version: None,
-            files_before: 0,
-            files_after: 0,
-            files_merged: 0,
-            bytes_rewritten: 0,
-            checkpoint: false,
-            files_removed: 0,
-            bytes_removed: 0,
-            log_entries_removed: 0,
-            error: None,
-            exit: None,
-        }
-    }
-
-    fn merged(&mut self, merged: &Merged) {
-        self.files_merged = merged.files;
-        self.bytes_rewritten = merged.bytes;
-    }
-
-    fn planned(&mut self, plan: &Plan, layout: &Layout) {
-        for group in &plan.groups {
-            let files = group.files().count() as u64;
-            self.files_merged += files;
-            self.bytes_rewritten += group.bytes();
-            self.files_after -= files.saturating_sub(group.bytes().div_ceil(layout.size_of_files(group)));
-        }
-    }
-
-    fn failed(&mut self, error: &EntityError) {
-        tracing::error!(table = %self.table, %error, "failed");
-        self.outcome = Outcome::Failed;
-        self.exit.get_or_insert(error.exit());
-        self.error.get_or_insert_with(|| error.to_string());
-    }
-}
-
 /// What is to be done to one table in its present version.
 #[derive(Debug)]
 struct Plan {
@@ -175,41 +80,55 @@ impl Maintain<'_> {
             )));
         }
         let began = self.world.clock.monotonic();
-        let lake = session::lake(self.config, self.world)?;
-        let (names, left_alone) = self.tables(&lake).await?;
         let mut report = MaintainReport {
             command: "maintain",
             dry_run: self.action == Action::Tell,
             started_at: self.world.clock.now(),
             seconds: 0.0,
             exit_code: Exit::Ok,
-            tables: names.iter().map(MaintainedTable::new).collect(),
-            left_alone,
+            tables: Vec::new(),
+            left_alone: Vec::new(),
             leftovers_removed: 0,
             error: None,
         };
-        let lease = match self.action {
-            Action::Do if self.grace < LONGEST_COMMIT => {
-                Some(Lease::acquire(&lake, "maintain", LeaseTiming::default()).await?)
-            }
-            Action::Do | Action::Tell => None,
-        };
+        let lease = OnceLock::new();
         let ended = tokio::select! {
-            ended = self.maintain(&lake, &names, &mut report) => ended,
+            ended = self.conduct(&lease, &mut report) => ended,
             exit = asked(&mut stop) => {
                 report.exit_code = exit;
                 Ok(())
             }
         };
-        if let Some(lease) = lease {
-            lease.release().await;
+        if let Some(lease) = lease.into_inner() {
+            held::in_time(&*self.world.clock, held::patience(report.exit_code), lease.release()).await;
         }
-        if let Err(error) = ended {
-            report.exit_code = error.exit();
-            report.error = Some(error.to_string());
+        match ended {
+            // Before the first table.
+            Err(error) if report.tables.is_empty() => return Err(error),
+            Err(error) => {
+                report.exit_code = error.exit();
+                report.error = Some(error.to_string());
+            }
+            Ok(()) => {}
         }
         report.seconds = self.world.clock.monotonic().saturating_sub(began).as_secs_f64();
         Ok(report)
+    }
+
+    async fn conduct(&self, held: &OnceLock<Lease>, report: &mut MaintainReport) -> Result<(), RunError> {
+        let mut lake = match self.action {
+            Action::Do => session::proven_lake(self.config, self.world).await?,
+            Action::Tell => session::lake(self.config, self.world)?,
+        };
+        let (names, left_alone) = self.tables(&lake).await?;
+        let is_alone = self.grace < LONGEST_COMMIT || lake.commits() == Commits::Lease;
+        if self.action == Action::Do && is_alone {
+            let lease = Lease::acquire(&lake, "maintain", LeaseTiming::default()).await?;
+            lake = held.get_or_init(|| lease).guard(&lake);
+        }
+        report.tables = names.iter().map(MaintainedTable::new).collect();
+        report.left_alone = left_alone;
+        self.maintain(&lake, &names, report).await
     }
 
     /// The tables that are meant, and those of the lake that are none of ours.
@@ -314,7 +233,7 @@ impl Maintain<'_> {
         told.files_after = table.files("").await?.len() as u64;
         let plan = Plan { table, groups, unneeded };
         if self.action == Action::Tell {
-            told.planned(&plan, &Layout::default());
+            told.planned(&plan.groups, &Layout::default());
         }
         Ok(Some(plan))
     }
