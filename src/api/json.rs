@@ -3,7 +3,7 @@
 //! The rule: what is not asked for is skipped in constant stack, however deep it nests, and a member
 //! of an unexpected type is absent rather than an error.
 
-use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -30,6 +30,47 @@ pub(super) fn value<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option
     serde_json::from_str(raw?.get()).ok()
 }
 
+/// The value at the end of a path of names, beginning in the JSON text of an object.
+#[must_use]
+pub fn value_at<'a>(json: &'a [u8], path: &[&str]) -> Option<&'a RawValue> {
+    let (first, rest) = path.split_first()?;
+    let [found] = members(str::from_utf8(json).ok()?, [first]).ok()?;
+    rest.iter().try_fold(found?, |object, name| {
+        let [found] = members(object.get(), [name]).ok()?;
+        found
+    })
+}
+
+/// The text at the end of a path of names, beginning in the JSON text of an object.
+#[must_use]
+pub fn text_at(json: &[u8], path: &[&str]) -> Option<String> {
+    value(value_at(json, path))
+}
+
+/// The members of an object by name, of a repeated name the last one; none of anything else. A name with an escape that is no
+/// character keeps its escapes.
+#[must_use]
+pub fn entries(object: &RawValue) -> BTreeMap<String, &RawValue> {
+    struct Entries;
+    impl<'a> Visitor<'a> for Entries {
+        type Value = BTreeMap<String, &'a RawValue>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = BTreeMap::new();
+            while let Some((key, value)) = map.next_entry::<&'a RawValue, &'a RawValue>()? {
+                let name = serde_json::from_str(key.get());
+                entries.insert(name.unwrap_or_else(|_| key.get().trim_matches('"').to_owned()), value);
+            }
+            Ok(entries)
+        }
+    }
+    Deserializer::from_str(object.get()).deserialize_map(Entries).unwrap_or_default()
+}
+
 /// Whether the value is absent or null, which Kustomer uses alike (API reference, section 5.3).
 pub(super) fn is_null(raw: Option<&RawValue>) -> bool {
     raw.is_none_or(|raw| raw.get() == "null")
@@ -48,8 +89,8 @@ impl<'a, const N: usize> Visitor<'a> for Members<'_, N> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = [None; N];
-        while let Some(Key(key)) = map.next_key()? {
-            match self.names.iter().zip(&mut found).find(|(name, _)| **name == key) {
+        while let Some(key) = map.next_key::<&'a RawValue>()? {
+            match self.names.iter().zip(&mut found).find(|(name, _)| is_named(key.get(), name)) {
                 Some((_, slot)) => *slot = Some(map.next_value()?),
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -60,9 +101,13 @@ impl<'a, const N: usize> Visitor<'a> for Members<'_, N> {
     }
 }
 
-/// A name that is borrowed unless it has escapes.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+/// Whether a member has this name. One with an escape that is no character has none, and harms no other.
+fn is_named(key: &str, name: &str) -> bool {
+    if key.contains('\\') {
+        return serde_json::from_str::<String>(key).is_ok_and(|key| key == name);
+    }
+    key.strip_prefix('"').and_then(|key| key.strip_suffix('"')) == Some(name)
+}
 
 #[cfg(test)]
 mod tests {
@@ -82,6 +127,17 @@ mod tests {
         let [x, rev] = members(&deep, ["x", "rev"]).unwrap();
         assert_eq!(value::<i64>(rev), None);
         assert_eq!(value::<String>(x), None);
+    }
+
+    #[test]
+    fn a_name_that_is_no_text_harms_no_other_member() {
+        let odd = r#"{"\ud800": 1, "a": {"b": "x", "\udc00b": [2]}, "c": "\ud800", "a\u0062": 3}"#;
+        assert_eq!(text_at(odd.as_bytes(), &["a", "b"]).as_deref(), Some("x"));
+        assert_eq!(text_at(odd.as_bytes(), &["c"]), None);
+        assert_eq!(value::<i64>(value_at(odd.as_bytes(), &["ab"])), Some(3));
+        let names: Vec<_> = entries(value_at(odd.as_bytes(), &["a"]).unwrap()).into_keys().collect();
+        assert_eq!(names, ["\\udc00b", "b"]);
+        assert!(entries(value_at(odd.as_bytes(), &["c"]).unwrap()).is_empty());
     }
 
     #[test]

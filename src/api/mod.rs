@@ -27,6 +27,7 @@ mod usage;
 pub use client::{Client, ClientSettings, Pages};
 pub use error::{ApiError, Cause, ConnectFailure, Failure, Phrase, RedirectTarget, Status};
 pub use exchange::{Exchange, Network, Received, Sent};
+pub use json::{entries, text_at, value_at};
 pub use origin::{InvalidOrigin, Origin};
 pub use page::{BadPage, Next, Page, Record, RecordId};
 pub use path::{InvalidPath, Path};

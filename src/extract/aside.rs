@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::api::Record;
+use crate::api::{Record, entries, text_at, value_at};
 
 /// What the way to a record tells of it.
 #[derive(Debug, Clone)]
@@ -44,15 +44,14 @@ pub(super) fn parts(records: &[Record], included: &[Bytes]) -> Vec<Vec<Bytes>> {
 
 /// The id of a resource, and the ids that its relationships name. Text that is no resource names nothing.
 fn related(json: &Bytes) -> (Option<String>, HashSet<String>) {
-    let resource: Value = serde_json::from_slice(json).unwrap_or_default();
-    let id = |value: &Value| value.get("id").and_then(Value::as_str).map(str::to_owned);
-    let relationships = resource.get("relationships").and_then(Value::as_object);
-    let data = relationships.into_iter().flat_map(|all| all.values()).filter_map(|one| one.get("data"));
-    let named = data.flat_map(|data| match data {
-        Value::Array(several) => several.iter().filter_map(id).collect::<Vec<_>>(),
-        one => id(one).into_iter().collect(),
+    let id = |resource: &RawValue| text_at(resource.get().as_bytes(), &["id"]);
+    let relationships = value_at(json, &["relationships"]).map(entries).unwrap_or_default();
+    let data = relationships.values().filter_map(|one| value_at(one.get().as_bytes(), &["data"]));
+    let named = data.flat_map(|data| match serde_json::from_str::<Vec<&RawValue>>(data.get()) {
+        Ok(several) => several.into_iter().filter_map(id).collect::<Vec<_>>(),
+        Err(_) => id(data).into_iter().collect(),
     });
-    (id(&resource), named.collect())
+    (text_at(json, &["id"]), named.collect())
 }
 
 #[cfg(test)]
@@ -81,5 +80,22 @@ mod tests {
         ];
         let parts = parts(&records, &included);
         assert_eq!(parts, [vec![included[0].clone(), included[2].clone()], vec![included[1].clone()]]);
+    }
+
+    #[test]
+    fn a_part_is_found_whatever_else_stands_in_it() {
+        let record = |id: &str| Record {
+            id: Some(RecordId::new(id)),
+            updated_at: None,
+            created_at: None,
+            rev: None,
+            deleted: false,
+            json: Bytes::from(format!(r#"{{"id": "{id}"}}"#)),
+        };
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let names_its_record = r#""relationships": {"sla": {"data": {"id": "s2"}}}"#;
+        let included = [r#""\ud800""#, "1e999", &deep]
+            .map(|odd| Bytes::from(format!(r#"{{"id": "v", "attributes": {{"x": {odd}}}, {names_its_record}}}"#)));
+        assert_eq!(parts(&[record("s1"), record("s2")], &included), [Vec::new(), included.to_vec()]);
     }
 }

@@ -9,11 +9,10 @@
 use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 
 use super::search::{Given, PAGE_SIZE, Subject};
 use super::walk::WalkError;
-use crate::api::{Criterion, Operand, Operator, Page, Pages, Record, RecordId};
+use crate::api::{Criterion, Operand, Operator, Page, Pages, Record, RecordId, text_at};
 use crate::window::{Precision, Window};
 
 /// Most records that one query gives, as far as is known (API reference, section 9.5).
@@ -213,15 +212,5 @@ fn relationship(attribute: &str, context: &str) -> Option<String> {
 }
 
 fn parent(record: &Record, relationship: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Resource {
-        relationships: std::collections::HashMap<String, Option<Relationship>>,
-    }
-    #[derive(Deserialize)]
-    struct Relationship {
-        data: Option<serde_json::Value>,
-    }
-    let resource: Resource = serde_json::from_slice(&record.json).ok()?;
-    let data = resource.relationships.get(relationship)?.as_ref()?.data.as_ref()?;
-    Some(data.get("id")?.as_str()?.to_owned())
+    text_at(&record.json, &["relationships", relationship, "data", "id"])
 }

@@ -2,15 +2,15 @@
 //! attributes get.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::discovery::Description;
 use super::entity::Shared;
 use super::error::EntityError;
-use crate::api::Pages;
+use crate::api::{Pages, entries};
 use crate::catalog::{Column, Entity};
 use crate::config::{self, Pipeline};
 use crate::lake::Table;
@@ -37,10 +37,16 @@ const fn of(treatment: Option<config::Treatment>) -> Treatment {
     }
 }
 
+/// What a description says, but for those of its members that cannot be made a tree: they tell nothing of the column.
+fn readable(property: &RawValue) -> Value {
+    let members = entries(property).into_iter();
+    members.filter_map(|(name, value)| Some((name, serde_json::from_str::<Value>(value.get()).ok()?))).collect()
+}
+
 /// What the source says of the custom attributes of an entity.
 #[derive(Debug, Default)]
 pub(super) struct Attributes {
-    properties: Arc<Map<String, Value>>,
+    properties: Map<String, Value>,
 }
 
 impl Attributes {
@@ -48,7 +54,10 @@ impl Attributes {
     pub(super) async fn of(entity: &Entity, shared: &Shared<'_>, pages: &dyn Pages) -> Result<Self, EntityError> {
         let Some(resource) = &entity.custom else { return Ok(Self::default()) };
         match shared.discovery.description(resource, shared.catalog, pages).await? {
-            Description::Known(properties, _) => Ok(Self { properties }),
+            Description::Known(properties, _) => {
+                let properties = properties.iter().map(|(name, property)| (name.clone(), readable(property)));
+                Ok(Self { properties: properties.collect() })
+            }
             Description::Absent => Ok(Self::default()),
             Description::Forbidden(_) => {
                 tracing::warn!(
@@ -74,5 +83,20 @@ impl Attributes {
     pub(super) fn met(&self, schema: &TableSchema, names: &BTreeSet<String>) -> TableSchema {
         let wanted: Vec<Column> = names.iter().map(|name| custom_column(name, self.properties.get(name))).collect();
         schema.with_custom(custom_columns(schema, None, wanted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Sensitivity;
+
+    #[test]
+    fn what_is_sensitive_stays_so_beside_members_that_cannot_be_read() {
+        let property = RawValue::from_string(
+            r#"{"displayName": "\ud800", "most": 1e999, "type": "string", "hasSensitiveAttributes": true}"#.to_owned(),
+        );
+        let column = custom_column("passport", Some(&readable(&property.unwrap())));
+        assert_eq!(column.sensitivity, Sensitivity::Personal);
     }
 }

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::api::{ApiError, Failure, Pages, Path, Record, Request};
+use crate::api::{ApiError, Failure, Pages, Path, Record, Request, entries, text_at, value_at};
 use crate::catalog::{Access, Catalog, Entity};
 use crate::extract::{Place, Progress, Step, Walk, WalkError};
 use crate::window::Window;
@@ -28,8 +28,8 @@ pub(super) struct Discovery {
 /// What the source says of the custom attributes of one resource.
 #[derive(Debug, Clone)]
 pub(super) enum Description {
-    /// Their properties by name, and what all of them are related to.
-    Known(Arc<Map<String, Value>>, Arc<Value>),
+    /// Their properties by name, and what all of them are related to; JSON texts as received.
+    Known(Arc<BTreeMap<String, Box<RawValue>>>, Option<Arc<RawValue>>),
     /// There is no such resource.
     Absent,
     /// The key may not read it.
@@ -113,13 +113,10 @@ async fn describe(path: &str, resource: &str, pages: &dyn Pages) -> Result<Descr
         Err(error) => return Err(error.into()),
     };
     let Some(record) = page.records.into_iter().next() else { return Ok(Description::Absent) };
-    let mut resource: Value = serde_json::from_slice(&record.json).unwrap_or_default();
-    let properties = match resource.pointer_mut("/attributes/properties").map(Value::take) {
-        Some(Value::Object(properties)) => properties,
-        _ => Map::new(),
-    };
-    let relationships = resource.get_mut("relationships").map(Value::take).unwrap_or_default();
-    Ok(Description::Known(Arc::new(properties), Arc::new(relationships)))
+    let properties = value_at(&record.json, &["attributes", "properties"]).map(entries).unwrap_or_default();
+    let properties = properties.into_iter().map(|(name, property)| (name, property.to_owned())).collect();
+    let relationships = value_at(&record.json, &["relationships"]).map(|related| Arc::from(related.to_owned()));
+    Ok(Description::Known(Arc::new(properties), relationships))
 }
 
 impl Klass {
@@ -129,9 +126,27 @@ impl Klass {
     }
 
     fn of(record: &Record) -> Option<Self> {
-        let resource: Value = serde_json::from_slice(&record.json).ok()?;
-        let text = |name: &str| resource.pointer(&format!("/attributes/{name}")).and_then(Value::as_str);
-        let (name, status) = (text("name")?.to_owned(), text("status").unwrap_or("enabled").to_owned());
+        let text = |name: &str| text_at(&record.json, &["attributes", name]);
+        let (name, status) = (text("name")?, text("status").unwrap_or_else(|| "enabled".to_owned()));
         Some(Self { name, status, created_at: record.created_at })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn a_klass_is_known_whatever_else_its_description_holds() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        for odd in ["\"\\ud800\"", "1e999", &deep] {
+            let json = format!(r#"{{"id": "k1", "attributes": {{"icon": {odd}, "name": "order"}}}}"#);
+            let json = Bytes::from(json);
+            let record = Record { id: None, updated_at: None, created_at: None, rev: None, deleted: false, json };
+            let klass = Klass::of(&record).unwrap();
+            assert_eq!((klass.name.as_str(), klass.is_enabled()), ("order", true));
+        }
     }
 }

@@ -74,7 +74,7 @@ impl Load<'_> {
     async fn moves(&self, own: &Table, told: &Table, moved_by: &MovedBy) -> Result<Moves, EntityError> {
         let since = self.shared.state.moved(self.job.entity.name.as_str()).unwrap_or(DateTime::<Utc>::MIN_UTC);
         let source = &self.shared.config.source;
-        let margin = TimeDelta::from_std(source.settle + source.overlap).unwrap_or(TimeDelta::MAX);
+        let margin = TimeDelta::from_std(source.settle.saturating_add(source.overlap)).unwrap_or(TimeDelta::MAX);
         let known = own.oldest(SystemColumn::ExtractedAt.name()).await?;
         let known = known.and_then(|oldest| oldest.checked_sub_signed(margin));
         let mut rows = rows_after(told, moved_by, since).await?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::discovery::Description;
 use super::entity::Shared;
@@ -61,7 +61,8 @@ impl Reading {
             return Ok(Self::Metadata(resources.into()));
         }
         if let Some(records) = shared.discovery.recorded(&job.entity, shared.catalog, *pages).await? {
-            let records = records.into_iter().map(|record| record.json).collect();
+            let nothing = GivenValues::default();
+            let records = records.into_iter().map(|record| given_to(record.json, &nothing)).collect();
             return Ok(Self::Ready(Some(Batch { records, reached: step.window.until() })));
         }
         Ok(Self::Walk(Walk::begin(&job.entity.access, step)?))
@@ -110,9 +111,14 @@ pub(super) fn batch(read: Read, given: &GivenValues) -> Batch {
                 given = given.json(Given::Included, format!("[{}]", included.join(",")));
             }
         }
-        if given.is_empty() { json } else { Bytes::from(with_given(&json, &given)) }
+        given_to(json, &given)
     };
     Batch { records: records.into_iter().map(|record| record.json).map(text).collect(), reached }
+}
+
+/// The text of a record with what is given to it.
+pub(super) fn given_to(json: Bytes, given: &GivenValues) -> Bytes {
+    if given.change(&json) { Bytes::from(with_given(&json, given)) } else { json }
 }
 
 /// The descriptions of the custom attributes of the next resource that has any: a record an attribute.
@@ -131,12 +137,13 @@ async fn metadata(
         }
         Description::Forbidden(failure) => return Err(WalkError::Api(ApiError::Forbidden(failure)).into()),
     };
-    let record = |(name, property): (&String, &Value)| {
+    let related = relationships.as_deref().map_or("null", RawValue::get);
+    let record = |name: &str, property: &RawValue| {
         let given = GivenValues::default().text(Given::Resource, &resource).text(Given::AttributeName, name);
-        let record = serde_json::json!({ "attributes": property, "relationships": *relationships });
-        Bytes::from(with_given(record.to_string().as_bytes(), &given))
+        let record = format!(r#"{{"attributes":{},"relationships":{related}}}"#, property.get());
+        Bytes::from(with_given(record.as_bytes(), &given))
     };
-    let records = properties.iter().map(record).collect();
+    let records = properties.iter().map(|(name, property)| record(name, property)).collect();
     Ok(Some(Batch { records, reached: asked.step.window.from() }))
 }
 

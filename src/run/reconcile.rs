@@ -14,12 +14,14 @@ use super::entity::{Load, Loaded};
 use super::error::EntityError;
 use super::family::Family;
 use super::progress::Counted;
+use super::reading::given_to;
 use super::report::{Compared, Skip, Skipped};
 use super::tables::TableHome;
 use crate::api::{ApiError, Pages, Path, Record, Request};
 use crate::catalog::{Access, SystemColumn};
 use crate::extract::{Known, WalkError};
 use crate::lake::Table;
+use crate::table::GivenValues;
 use crate::window::Window;
 
 /// What becomes of the differences that a comparison finds.
@@ -179,7 +181,8 @@ impl Load<'_> {
 
     /// Gives the table what the source has.
     pub(super) async fn mend(&self, family: &mut Family, confirmed: Confirmed) -> Result<(), EntityError> {
-        let records = confirmed.records.into_iter().map(|record| record.json).collect();
+        let nothing = GivenValues::default();
+        let records = confirmed.records.into_iter().map(|record| given_to(record.json, &nothing)).collect();
         self.take_again(family, records).await?;
         self.flush(family, None).await?;
         self.purge(family, confirmed.gone).await

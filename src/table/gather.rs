@@ -33,6 +33,12 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// Whether it may be what is given to the record, if no other one follows.
+fn is_given(member: Member<'_>) -> bool {
+    let name = member.key.strip_prefix('"').and_then(|key| key.strip_suffix('"'));
+    name == Some(GIVEN) && member.value.starts_with('{')
+}
+
 /// What the record that an element belongs to says of being deleted; JSON texts.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Parent<'a> {
@@ -55,13 +61,16 @@ impl Gatherer<'_> {
     /// Text that is no JSON object.
     pub(super) fn gather<'a>(self, record: &'a str, problems: &mut Problems) -> serde_json::Result<Parts<'a>> {
         let mut parts = Parts { slots: vec![None; self.plan.slots], ..Parts::default() };
-        let mut given = None;
+        let mut given: Option<Member<'a>> = None;
         json::members(record, |member| {
+            if is_given(member) {
+                parts.extra.record.extend(given.replace(member));
+                return Ok(());
+            }
             let Some(found) = json::kind(member.value) else { return Ok(()) };
             let is_object = member.value.starts_with('{');
             match member.name().as_deref() {
                 Some("id") if self.plan.id == Claim::Column => parts.id = Some(member),
-                Some(GIVEN) => given = Some(member.value).filter(|_| is_object),
                 Some("attributes") if is_object => {
                     return self.attributes(ATTRIBUTES, member.value, &mut parts, problems);
                 }
@@ -83,7 +92,7 @@ impl Gatherer<'_> {
             Ok(())
         })?;
         if let Some(given) = given {
-            self.given(given, &mut parts)?;
+            self.given(given.value, &mut parts)?;
         }
         Ok(parts)
     }

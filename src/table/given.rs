@@ -2,7 +2,8 @@
 //!
 //! The rule: such values travel inside of the record's own text, as the member [`GIVEN`] at its end,
 //! so that a record is one piece of bytes from the page to the row. The member is ours: it fills
-//! columns, and is no part of what the source said, so `_extra` never holds it.
+//! columns, and is no part of what the source said, so `_extra` never holds it. A record that has a
+//! member of this name by itself gets ours behind it, even an empty one, so that its own is data like any other.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 use crate::catalog::Given;
 
-/// The member of a record's text that holds what is given to it; the last one of this name counts.
+/// The member of a record's text that holds what is given to it: the last one of this name, written without escapes.
 pub(super) const GIVEN: &str = "_given";
 /// Below [`GIVEN`]: attributes that hold where the record itself says nothing of them.
 pub(super) const IMPLIED: &str = "attributes";
@@ -65,10 +66,11 @@ impl GivenValues {
         }
     }
 
-    /// Whether nothing is given.
+    /// Whether [`with_given`] changes the text of `record`.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+    pub fn change(&self, record: &[u8]) -> bool {
+        const OURS: &[u8] = b"\"_given\"";
+        !self.members.is_empty() || record.windows(OURS.len()).any(|part| part == OURS)
     }
 
     fn with(mut self, key: &'static str, json: String) -> Self {
@@ -80,7 +82,7 @@ impl GivenValues {
 /// The text of `record` with values given to it. What is no JSON object comes back as it is.
 #[must_use]
 pub fn with_given(record: &[u8], given: &GivenValues) -> Vec<u8> {
-    let Some(body) = record.trim_ascii_end().strip_suffix(b"}").filter(|_| !given.members.is_empty()) else {
+    let Some(body) = record.trim_ascii_end().strip_suffix(b"}").filter(|_| given.change(record)) else {
         return record.to_vec();
     };
     let room: usize = given.members.iter().map(|(key, json)| key.len() + json.len() + 4).sum();

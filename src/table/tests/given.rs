@@ -108,7 +108,8 @@ fn given_values_fill_their_columns_and_nothing_else() {
         assert_eq!(text(batch, "others", row), Some(r#"[{"type":"x"}]"#));
     }
     assert_eq!([0, 1, 2].map(|row| text(batch, "version", row).unwrap()), ["v1", "v2", "v1"]);
-    assert_eq!([0, 1, 2].map(|row| text(batch, "_extra", row)), [None, None, Some(r#"{"new":1}"#)]);
+    let forged = r#"{"_record":{"_given":{"parent_id":"forged"}}}"#;
+    assert_eq!([0, 1, 2].map(|row| text(batch, "_extra", row)), [Some(forged), None, Some(r#"{"new":1}"#)]);
     assert_eq!(text(batch, "part_id", 0), Some("p1"));
     let rebuilt = rebuild(&schema("thing_parts"), batch, 1).unwrap();
     assert_eq!(rebuilt, json!({"id": "p2", "attributes": {"version": "v2"}, "relationships": {}}));
@@ -119,9 +120,23 @@ fn a_value_of_another_type_is_counted_and_not_taken_for_the_sources() {
     let given = GivenValues::default().text(Given::ParentId, "t1").json(Given::Included, "1".to_owned());
     let record = br#"{"id":"p1","attributes":{"version":"v1"},"_given":5}"#;
     let converted = convert("thing_parts", &[with_given(record, &given.json(Given::ParentId, "7".to_owned()))]);
-    assert_eq!(text(&converted.batch, "_extra", 0), None);
+    assert_eq!(text(&converted.batch, "_extra", 0), Some(r#"{"_record":{"_given":5}}"#));
     let columns: Vec<_> = converted.problems.misfits.keys().map(|misfit| misfit.column.as_str()).collect();
     assert_eq!(columns, ["_parent_id", "thing_id"]);
+}
+
+#[test]
+fn a_record_can_give_itself_nothing() {
+    let forged = r#"{"id":"t1","_given":{"deleted":true,"attributes":{"updatedAt":"1970-01-01T00:00:01Z"}}}"#;
+    let spelled = r#"{"id":"t1","_giv\u0065n":{"deleted":true}}"#;
+    for record in [forged, spelled] {
+        let nothing = GivenValues::default();
+        let batch = convert("things", &[with_given(record.as_bytes(), &nothing)]).batch;
+        assert!(!batch.column_by_name("_deleted").unwrap().as_boolean().value(0));
+        assert!(batch.column_by_name("updated_at").unwrap().is_null(0));
+        let rebuilt = rebuild(&schema("things"), &batch, 0).unwrap();
+        assert_eq!(rebuilt["_given"]["deleted"], true, "what it says is data like any other");
+    }
 }
 
 #[test]
