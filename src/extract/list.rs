@@ -26,6 +26,8 @@ const MOST_PASSES: u32 = 12;
 const SURE_PASSES: u32 = 4;
 /// Pages without a record that is new in their pass, in a row, after which a list has no end.
 const MOST_STALE_PAGES: u32 = 5;
+/// Pages in a row after which a list has no end, whatever they hold: at 100 records a page, twenty million of them.
+pub(super) const MOST_PAGES: u32 = 200_000;
 
 /// A walk over lists.
 #[derive(Debug)]
@@ -171,7 +173,7 @@ impl ListWalk {
         match request {
             Some(request) => {
                 self.at.stale_pages = if stale { self.at.stale_pages + 1 } else { 0 };
-                if self.at.stale_pages >= MOST_STALE_PAGES {
+                if self.at.stale_pages >= MOST_STALE_PAGES || self.at.page == MOST_PAGES {
                     return Err(self.no_end());
                 }
                 self.at.page += 1;
@@ -221,7 +223,7 @@ impl ListWalk {
 }
 
 /// A record is recognised by its id; one without, by all that it says.
-fn fingerprint(record: &Record) -> u128 {
+pub(super) fn fingerprint(record: &Record) -> u128 {
     let half = |salt: u8| {
         let mut hasher = DefaultHasher::new();
         match &record.id {

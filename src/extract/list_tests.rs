@@ -124,6 +124,23 @@ fn a_list_without_end_is_given_up() {
     assert!(matches!(read(&endless), Err(WalkError::NoEnd { .. })));
 }
 
+#[test]
+fn a_list_whose_records_never_cease_is_given_up() {
+    #[derive(Debug)]
+    struct Ceaseless(Mutex<usize>);
+    impl Pages for Ceaseless {
+        fn page<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Result<Page, ApiError>> {
+            let mut requests = self.0.lock().unwrap();
+            *requests += 1;
+            let page = whole(vec![record(*requests, 5)], Next::More("/v1/things?page=2".to_owned()));
+            Box::pin(std::future::ready(Ok(page)))
+        }
+    }
+    let ceaseless = Ceaseless(Mutex::new(0));
+    assert!(matches!(read_as(&ceaseless, Scope::Window), Err(WalkError::NoEnd { .. })));
+    assert_eq!(*ceaseless.0.lock().unwrap(), 200_000);
+}
+
 /// A list without links to other pages, which gives these pages, and the last of them for every later one.
 #[derive(Debug)]
 struct Unlinked {

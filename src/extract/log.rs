@@ -6,8 +6,11 @@
 //! slice in or out is not documented, so each slice is asked for with a second to spare on both
 //! sides: an entry that comes twice is one entry by its id. (API reference, section 15.)
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::list::{MOST_PAGES, fingerprint};
 use super::walk::{Read, WalkError};
 use crate::api::{List, Next, Page, Pages, Path, Request, Slice};
 use crate::window::{Window, text};
@@ -21,8 +24,8 @@ const SPARE: TimeDelta = TimeDelta::seconds(1);
 /// How much older than its slice a whole page must be for the links to have left the slice: entries are ordered
 /// by their ids, which follow their times only roughly.
 const FAR_BEFORE: TimeDelta = TimeDelta::hours(1);
-/// Pages without an entry, in a row, after which the log has no end.
-const MOST_EMPTY_PAGES: u32 = 5;
+/// Pages without an entry that is new in its slice, in a row, after which the log has no end.
+const MOST_STALE_PAGES: u32 = 5;
 
 /// A walk over a log.
 #[derive(Debug)]
@@ -55,7 +58,9 @@ struct Open {
     window: Window,
     next: Option<Request>,
     pages: u32,
-    empty_pages: u32,
+    stale_pages: u32,
+    /// The entries so far, by fingerprint.
+    seen: HashSet<u128>,
 }
 
 impl LogWalk {
@@ -91,7 +96,7 @@ impl LogWalk {
     fn cut(&self) -> Option<Open> {
         let rest = self.window.since(self.reached)?;
         let window = rest.before(rest.from().checked_add_signed(self.length).unwrap_or(rest.until())).unwrap_or(rest);
-        Some(Open { window, next: None, pages: 0, empty_pages: 0 })
+        Some(Open { window, next: None, pages: 0, stale_pages: 0, seen: HashSet::new() })
     }
 
     fn first_page(&self, slice: &Window) -> Request {
@@ -125,8 +130,10 @@ impl LogWalk {
         if page.next.is_end() {
             return Ok(true);
         }
-        slice.empty_pages = if page.records.is_empty() { slice.empty_pages + 1 } else { 0 };
-        if slice.empty_pages == MOST_EMPTY_PAGES {
+        let before = slice.seen.len();
+        slice.seen.extend(page.records.iter().map(fingerprint));
+        slice.stale_pages = if slice.seen.len() == before { slice.stale_pages + 1 } else { 0 };
+        if slice.stale_pages == MOST_STALE_PAGES || slice.pages == MOST_PAGES {
             return Err(WalkError::NoEnd { place: self.path.to_string(), window: slice.window });
         }
         let before = slice.window.from() - FAR_BEFORE;

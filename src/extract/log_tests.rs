@@ -43,14 +43,18 @@ impl Log {
     }
 
     fn entry(&self, at: usize) -> Record {
-        Record {
-            id: Some(RecordId::new(&at.to_string())),
-            updated_at: None,
-            created_at: from_millis(self.seconds[at] * 1000),
-            rev: None,
-            deleted: false,
-            json: Bytes::from_static(b"{}"),
-        }
+        entry(at, self.seconds[at])
+    }
+}
+
+fn entry(number: usize, second: i64) -> Record {
+    Record {
+        id: Some(RecordId::new(&number.to_string())),
+        updated_at: None,
+        created_at: from_millis(second * 1000),
+        rev: None,
+        deleted: false,
+        json: Bytes::from_static(b"{}"),
     }
 }
 
@@ -133,27 +137,42 @@ fn a_total_that_says_nothing_of_the_slice_is_not_cut_for_ever() {
     assert!(*log.0.requests.lock().unwrap() < 60);
 }
 
+/// Links that lead on and on: each page has as many entries, and those after `repeats` pages are the first ones again.
+#[derive(Debug)]
+struct Endless {
+    entries: usize,
+    repeats: usize,
+    requests: Mutex<usize>,
+}
+
+impl Pages for Endless {
+    fn page<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Result<Page, ApiError>> {
+        let mut requests = self.requests.lock().unwrap();
+        let page = *requests % self.repeats;
+        let records = (0..self.entries).map(|at| entry(page * self.entries + at, 0)).collect();
+        *requests += 1;
+        let next = Next::More("/v1/audit-logs?before=1".to_owned());
+        let page = Page { records, included: Vec::new(), next, total: None, server_time: None, bytes: 0 };
+        Box::pin(std::future::ready(Ok(page)))
+    }
+}
+
 #[test]
 fn a_log_without_end_is_given_up() {
-    #[derive(Debug)]
-    struct Endless;
-    impl Pages for Endless {
-        fn page<'a>(&'a self, _: &'a Request) -> BoxFuture<'a, Result<Page, ApiError>> {
-            let next = Next::More("/v1/audit-logs?before=1".to_owned());
-            let page =
-                Page { records: Vec::new(), included: Vec::new(), next, total: None, server_time: None, bytes: 0 };
-            Box::pin(std::future::ready(Ok(page)))
-        }
-    }
-    let window = Window::new(from_millis(0).unwrap(), from_millis(10).unwrap()).unwrap();
-    let mut walk = LogWalk::new("/v1/audit-logs", 1_000, window).unwrap();
-    let end = futures::executor::block_on(async {
-        loop {
-            match walk.next(&Endless).await {
-                Ok(Some(_)) => {}
-                other => return other.map(|_| ()),
+    // Empty pages, a page that links to itself, pages that link in a circle, and entries that never cease.
+    for (entries, repeats, most) in [(0, 1, 5), (3, 1, 6), (3, 4, 9), (1, 300_000, 200_000)] {
+        let log = Endless { entries, repeats, requests: Mutex::new(0) };
+        let window = Window::new(from_millis(0).unwrap(), from_millis(10).unwrap()).unwrap();
+        let mut walk = LogWalk::new("/v1/audit-logs", 1_000, window).unwrap();
+        let end = futures::executor::block_on(async {
+            loop {
+                match walk.next(&log).await {
+                    Ok(Some(_)) => {}
+                    other => return other.map(|_| ()),
+                }
             }
-        }
-    });
-    assert!(matches!(end, Err(WalkError::NoEnd { .. })));
+        });
+        assert!(matches!(end, Err(WalkError::NoEnd { .. })));
+        assert_eq!(*log.requests.lock().unwrap(), most);
+    }
 }

@@ -54,7 +54,7 @@ pub enum WalkError {
     },
     /// The service neither gives a next page nor says that there is none.
     #[error(
-        "{place} {window}: the answers go on without records and without an end; the walk was given up rather than taken for complete"
+        "{place} {window}: the answers go on without new records or without an end; the walk was given up rather than taken for complete"
     )]
     NoEnd {
         /// Search context or list path.
