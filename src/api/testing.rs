@@ -75,6 +75,10 @@ impl Clock for JumpingClock {
 pub(super) enum Reply {
     /// Writes these bytes and closes the connection.
     Bytes(Vec<u8>),
+    /// Writes the first bytes, and then the others again and again, without an end.
+    Endless(Vec<u8>, Vec<u8>),
+    /// The same, with a pause before each time.
+    Trickle(Vec<u8>, Vec<u8>),
     /// Closes the connection without a word.
     Drop,
     /// Says nothing and waits.
@@ -117,6 +121,19 @@ impl Server {
                         Reply::Bytes(bytes) => {
                             let _ = stream.write_all(&bytes).await;
                         }
+                        Reply::Endless(head, again) => {
+                            let mut written = stream.write_all(&head).await;
+                            while written.is_ok() {
+                                written = stream.write_all(&again).await;
+                            }
+                        }
+                        Reply::Trickle(head, again) => {
+                            let mut written = stream.write_all(&head).await;
+                            while written.is_ok() {
+                                pause().await;
+                                written = stream.write_all(&again).await;
+                            }
+                        }
                         Reply::Drop => {}
                         Reply::Hang => std::future::pending().await,
                     }
@@ -130,6 +147,10 @@ impl Server {
     pub(super) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
+}
+
+async fn pause() {
+    crate::clock::SystemClock::new().sleep(Duration::from_millis(5)).await;
 }
 
 /// Reads a request's head and as much body as it announces, or what comes first of anything else.

@@ -1,10 +1,12 @@
+mod hostile;
+
 use std::num::NonZeroU32;
 
 use super::*;
 use crate::api::testing::{Reply, Server};
 use crate::api::{
     BadPage, ConnectFailure, Content, Criterion, Deleted, Index, Limit, Next, Operator, Path, Phrase, RedirectTarget,
-    Search, Share, Total,
+    Search, Share, Status, Total,
 };
 use crate::clock::SystemClock;
 
