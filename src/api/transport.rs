@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use reqwest::{RequestBuilder, Response, StatusCode, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::{Cause, ConnectFailure, RedirectTarget};
-use super::exchange::{Network, Received, Sent};
+use super::exchange::{Exchange, Network, Received, Sent};
 use super::headers::{QuotaHeaders, server_time};
 use super::origin::Origin;
 use super::refusal;
@@ -56,14 +56,19 @@ pub enum SetupError {
     Tls,
 }
 
-/// A connection pool to one origin.
+/// The way to one origin.
 #[derive(Debug)]
 pub(super) struct Transport {
-    http: reqwest::Client,
-    network: Network,
+    carrier: Carrier,
     origin: Origin,
     patience: Patience,
     clock: Arc<dyn Clock>,
+}
+
+#[derive(Debug)]
+enum Carrier {
+    Own(reqwest::Client),
+    Given(Arc<dyn Exchange>),
 }
 
 /// The outcome of one exchange, with what its headers say in either case.
@@ -89,23 +94,12 @@ impl Transport {
         let mut authorization = HeaderValue::try_from(bearer).map_err(|_| SetupError::Header)?;
         authorization.set_sensitive(true);
         let user_agent = HeaderValue::try_from(user_agent).map_err(|_| SetupError::Header)?;
-        let mut builder = reqwest::Client::builder()
-            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, authorization), (ACCEPT, JSON)]))
-            .user_agent(user_agent)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            // One layer retries, and it is not this one.
-            .retry(retry::never())
-            .connect_timeout(patience.connect)
-            .tcp_keepalive(Duration::from_secs(30));
-        builder = if origin.is_plain() {
-            // An unencrypted request through a proxy would show it the API key.
-            builder.no_proxy()
-        } else {
-            builder.https_only(true)
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization), (ACCEPT, JSON), (USER_AGENT, user_agent)]);
+        let carrier = match network {
+            Network::Real => Carrier::Own(http(headers, patience, origin.is_plain())?),
+            Network::Given(network) => Carrier::Given(network),
         };
-        let http = builder.build().map_err(|_| SetupError::Tls)?;
-        Ok(Self { http, network, origin, patience, clock })
+        Ok(Self { carrier, origin, patience, clock })
     }
 
     pub(super) fn host(&self) -> &str {
@@ -117,9 +111,9 @@ impl Transport {
         let failed = |cause| Answer { quota: None, server_time: None, body: Err(cause) };
         let Ok(sent) = self.sent(message) else { return failed(Cause::ForeignLink) };
         let carried = async {
-            match &self.network {
-                Network::Real => self.send(self.request(sent)).await,
-                Network::Given(network) => {
+            match &self.carrier {
+                Carrier::Own(http) => self.send(request(http, sent)).await,
+                Carrier::Given(network) => {
                     network.exchange(&sent).await.ok_or(Cause::Cut).map(|received| self.judged(received))
                 }
             }
@@ -135,13 +129,6 @@ impl Transport {
             Message::Get(target) => Sent::Get(self.origin.resolve(target)?),
             Message::Post(target, body) => Sent::Post(self.origin.resolve(target)?, body.clone()),
         })
-    }
-
-    fn request(&self, sent: Sent) -> RequestBuilder {
-        match sent {
-            Sent::Get(url) => self.http.get(url),
-            Sent::Post(url, body) => self.http.post(url).header(CONTENT_TYPE, JSON).body(body),
-        }
     }
 
     /// What an answer is that somebody else has carried.
@@ -192,6 +179,28 @@ impl Transport {
             Ok(Err(_)) | Err(_) => RedirectTarget::Elsewhere,
         };
         Some(Cause::Redirect { status: status.as_u16(), to })
+    }
+}
+
+/// A pool of connections, each request with these headers.
+fn http(headers: HeaderMap, patience: Patience, is_plain: bool) -> Result<reqwest::Client, SetupError> {
+    let builder = reqwest::Client::builder()
+        .default_headers(headers)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        // One layer retries, and it is not this one.
+        .retry(retry::never())
+        .connect_timeout(patience.connect)
+        .tcp_keepalive(Duration::from_secs(30));
+    // An unencrypted request through a proxy would show it the API key.
+    let builder = if is_plain { builder.no_proxy() } else { builder.https_only(true) };
+    builder.build().map_err(|_| SetupError::Tls)
+}
+
+fn request(http: &reqwest::Client, sent: Sent) -> RequestBuilder {
+    match sent {
+        Sent::Get(url) => http.get(url),
+        Sent::Post(url, body) => http.post(url).header(CONTENT_TYPE, JSON).body(body),
     }
 }
 
