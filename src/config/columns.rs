@@ -160,11 +160,12 @@ impl Named {
                 }
             }
         }
-        let stands = |names: &[Name], name: &Name| names.iter().any(|other| other.text == name.text);
-        for name in self.hash.iter().filter(|name| stands(&self.exclude, name)) {
+        let texts = |names: &[Name]| names.iter().map(|name| name.text.clone()).collect::<BTreeSet<_>>();
+        let (excluded, hashed) = (texts(&self.exclude), texts(&self.hash));
+        for name in self.hash.iter().filter(|name| excluded.contains(&name.text)) {
             problem("hash", name, format!("{} is excluded and hashed at once; choose one", name.text));
         }
-        for name in self.keep.iter().filter(|name| stands(&self.exclude, name) || stands(&self.hash, name)) {
+        for name in self.keep.iter().filter(|name| excluded.contains(&name.text) || hashed.contains(&name.text)) {
             problem("keep", name, format!("{} is kept, and excluded or hashed at once; choose one", name.text));
         }
     }

@@ -161,3 +161,22 @@ fn absent_sections_variables_and_garbage_are_told() {
         assert!(error.contains(told), "{text:?} gives {error}");
     }
 }
+
+#[test]
+fn a_file_of_any_size_is_judged_in_time() {
+    let lines = |prefix: &str| (0..60_000).map(|number| format!("{prefix}k{number}: 1\n")).collect::<String>();
+    let names = (0..60_000).map(|number| format!("custom_{number}, ")).collect::<String>();
+    let columns = format!("{{exclude: [{names}], keep: [{names}]}}");
+    let clock = crate::clock::SystemClock::new();
+    for (text, told) in [
+        (lines(""), "k59999: unknown key"),
+        (format!("source:\n{}", lines("  ")), "source.k59999: unknown key"),
+        (format!("pipelines: {{customers: {{columns: {columns}}}}}"), "custom_59999 is kept, and excluded or hashed"),
+        (format!("pipelines:\n  ? {}\n  : {{}}\n", "m".repeat(1_000_000)), "unknown entity"),
+    ] {
+        let error = parse(&text).unwrap_err().to_string();
+        assert!(error.contains(told), "{told}: {}", &error[..200.min(error.len())]);
+    }
+    // It took minutes while keys were compared with each other.
+    assert!(crate::clock::Clock::monotonic(&clock).as_secs() < 30);
+}

@@ -1,7 +1,7 @@
 //! Reading one mapping of the configuration: typed values out, problems collected, unknown keys refused.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
@@ -93,11 +93,12 @@ impl<'r, 'n, 'e> Section<'r, 'n, 'e> {
                 &[]
             }
         };
+        let mut keys = BTreeSet::new();
         for entry in entries {
-            if section.entries.iter().any(|(earlier, _)| earlier.key == entry.key) {
-                reader.problem(entry.line, section.key(&entry.key), "this key stands here twice; remove one");
-            } else {
+            if keys.insert(&entry.key) {
                 section.entries.push((entry, Cell::new(Seen::Not)));
+            } else {
+                reader.problem(entry.line, section.key(&entry.key), "this key stands here twice; remove one");
             }
         }
         section
@@ -232,7 +233,7 @@ impl<'r, 'n, 'e> Section<'r, 'n, 'e> {
             self.blame(&found, "a list of names like [one, two]");
             return None;
         };
-        let mut names: Vec<Name> = Vec::new();
+        let (mut names, mut texts) = (Vec::new(), BTreeSet::new());
         for item in items {
             let text = match &item.value {
                 Value::Text(text) => text.clone(),
@@ -243,10 +244,10 @@ impl<'r, 'n, 'e> Section<'r, 'n, 'e> {
                     continue;
                 }
             };
-            if names.iter().any(|earlier| earlier.text == text) {
-                self.reader.problem(item.line, self.key(name), format!("{text} stands here twice; remove one"));
-            } else {
+            if texts.insert(text.clone()) {
                 names.push(Name { line: item.line, text });
+            } else {
+                self.reader.problem(item.line, self.key(name), format!("{text} stands here twice; remove one"));
             }
         }
         Some(names)
@@ -301,7 +302,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 
 /// `did you mean X?`, or the list of what is known.
 pub(super) fn nearest(name: &str, known: &[&str]) -> String {
-    known
+    /// What is longer than any name is not compared: that takes long.
+    const LONGEST: usize = 100;
+    let comparable = if name.len() <= LONGEST { known } else { &[] };
+    comparable
         .iter()
         .map(|candidate| (strsim::jaro_winkler(name, candidate), *candidate))
         .filter(|(likeness, _)| *likeness > 0.8)

@@ -1,6 +1,6 @@
 //! What the way to a record tells of it, beside the record itself.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -26,15 +26,21 @@ pub(super) fn parts(records: &[Record], included: &[Bytes]) -> Vec<Vec<Bytes>> {
     if included.is_empty() {
         return parts;
     }
-    let named: Vec<HashSet<String>> = records.iter().map(|record| related(&record.json).1).collect();
+    // By id, the first record that has it, and the first that names it: pages may be made to be large.
+    let (mut owners, mut naming) = (HashMap::new(), HashMap::new());
+    for (at, record) in records.iter().enumerate() {
+        if let Some(id) = &record.id {
+            owners.entry(id.as_str()).or_insert(at);
+        }
+        for id in related(&record.json).1 {
+            naming.entry(id).or_insert(at);
+        }
+    }
     for resource in included {
         let (id, names) = related(resource);
-        let is_part = |at: usize| {
-            let own = records.get(at).and_then(|record| record.id.as_ref());
-            let names_it = id.as_ref().is_some_and(|id| named.get(at).is_some_and(|named| named.contains(id)));
-            names_it || own.is_some_and(|own| names.contains(own.as_str()))
-        };
-        let at = (0..records.len()).find(|at| is_part(*at)).unwrap_or(0);
+        let named_by = id.and_then(|id| naming.get(&id).copied());
+        let named = names.iter().filter_map(|name| owners.get(name.as_str()).copied());
+        let at = named.chain(named_by).min().unwrap_or_default();
         if let Some(part) = parts.get_mut(at) {
             part.push(resource.clone());
         }
@@ -80,6 +86,25 @@ mod tests {
         ];
         let parts = parts(&records, &included);
         assert_eq!(parts, [vec![included[0].clone(), included[2].clone()], vec![included[1].clone()]]);
+    }
+
+    #[test]
+    fn parts_of_a_page_of_any_size_are_found_in_time() {
+        let text = |id: usize| {
+            Bytes::from(format!(r#"{{"id": "{id}", "relationships": {{"x": {{"data": {{"id": "{id}"}}}}}}}}"#))
+        };
+        let record = |id: usize| Record {
+            id: Some(RecordId::new(&id.to_string())),
+            updated_at: None,
+            created_at: None,
+            rev: None,
+            deleted: false,
+            json: text(id),
+        };
+        const MANY: usize = 200_000;
+        let (records, included): (Vec<_>, Vec<_>) = (0..MANY).map(|id| (record(id), text(MANY - 1 - id))).unzip();
+        let parts = parts(&records, &included);
+        assert!((0..MANY).all(|at| parts[at] == [text(at)]));
     }
 
     #[test]
