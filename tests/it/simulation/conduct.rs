@@ -10,6 +10,7 @@ use kustlake::catalog::Catalog;
 use kustlake::clock::Entropy;
 use kustlake::config::Config;
 use kustlake::run::{Action, Command, Exit, Maintain, Run, RunError, Storage, Watch, World};
+use kustlake_sim::Op;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use tokio::runtime::{Builder, Runtime};
@@ -18,7 +19,7 @@ use super::clock::{ProcessClock, Time};
 use super::oracle;
 use super::process::{Fate, Process};
 use super::scenario::{Event, Scenario, quiet};
-use super::source::{ProcessNetwork, START, Source};
+use super::source::{Change, ProcessNetwork, START, Source};
 use super::store::{Memory, ProcessStore};
 use crate::support::TOKEN;
 
@@ -202,6 +203,13 @@ impl Play {
                 self.pair(maintenance(24), one, other).await?;
             }
             Event::Change(change) => self.source.change(*change, &self.memory),
+            Event::Trickle(context, seed) => {
+                for number in 0..6 {
+                    self.source.change(Change::Mutate(*context, Op::Update, 1, seed + number), &self.memory);
+                    self.time.pass(Duration::from_secs(10));
+                }
+                self.time.pass(Duration::from_secs(5 * 60));
+            }
             Event::Wait(minutes) => self.time.pass(Duration::from_secs(60) * *minutes),
             Event::SetClock(minutes) => self.clock = *minutes,
             Event::LoseState => drop(self.memory.objects.delete(&state()).await),

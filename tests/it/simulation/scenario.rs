@@ -24,6 +24,9 @@ pub(super) enum Event {
     /// The same beside a run.
     MaintainBeside(Fate, Fate),
     Change(Change),
+    /// Records change one after the other, seconds apart, and just long enough ago to have settled. An index may be late for
+    /// some of them.
+    Trickle(Context, u64),
     /// Minutes.
     Wait(u32),
     /// The local clock is set to the right time and so many minutes.
@@ -79,7 +82,11 @@ impl Scenario {
             start: Some(super::source::START - i64::from(days) * 86_400_000),
             end: Some(super::source::START),
         };
-        let events = 2 + dice.below(9);
+        let events = (0..2 + dice.below(9)).flat_map(|_| {
+            let trickle = Event::Trickle(dice.pick(&CONTEXTS), u64::from(dice.below(10_000)));
+            if dice.one_in(12) { vec![trickle, Event::Run(fate(&dice))] } else { vec![event(&dice)] }
+        });
+        let events = events.collect();
         Self {
             seed,
             world,
@@ -87,7 +94,7 @@ impl Scenario {
             pipelines: pipelines(&dice),
             source: source(&dice),
             latency_ms: dice.pick(&[1, 20, 300]),
-            events: (0..events).map(|_| event(&dice)).collect(),
+            events,
         }
     }
 }
@@ -241,7 +248,12 @@ impl Event {
             Self::Maintain(hours, fate) => fates(fate, &|fate| Self::Maintain(*hours, fate)),
             Self::MaintainBeside(one, _) => vec![Self::Run(one.clone()), Self::Maintain(24, quiet())],
             Self::Overlap(one, other) => vec![Self::Run(one.clone()), Self::Run(other.clone())],
-            Self::Change(_) | Self::Wait(_) | Self::SetClock(_) | Self::LoseState | Self::DamageState => Vec::new(),
+            Self::Change(_)
+            | Self::Trickle(..)
+            | Self::Wait(_)
+            | Self::SetClock(_)
+            | Self::LoseState
+            | Self::DamageState => Vec::new(),
         }
     }
 }
