@@ -39,7 +39,7 @@ pub use self::key_range::KeyRange;
 pub use self::lease::{Lease, LeaseError, LeaseTiming};
 pub use self::names::{TableName, TransactionId};
 pub use self::reader::Read;
-pub use self::state::{BackfillState, EntityState, State};
+pub use self::state::{BackfillState, EntityState, State, Unreadable};
 pub use self::state_file::{Loaded, StateError, StateFile};
 pub use self::store::Lake;
 pub use self::table::{DataFile, Table};

@@ -82,8 +82,10 @@ pub struct BackfillState {
 
 /// Why stored bytes are no state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Unreadable {
+pub enum Unreadable {
+    /// A newer kustlake has written them, in this version of the format.
     Newer(u64),
+    /// They are no state of any version, for this reason: it quotes nothing of them.
     Damaged(String),
 }
 
@@ -94,7 +96,11 @@ impl Default for State {
 }
 
 impl State {
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
+    /// Reads what [`Self::bytes`] has written.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
         // A parser's message may quote a value, so only its position is told.
         let damaged = |error: &serde_json::Error| {
             Unreadable::Damaged(format!(
@@ -112,7 +118,11 @@ impl State {
         }
     }
 
-    pub(super) fn bytes(&self) -> Result<Bytes, LakeError> {
+    /// The text of the state file.
+    ///
+    /// # Errors
+    /// [`LakeError::Internal`]: a state that has no JSON, which is an error of ours.
+    pub fn bytes(&self) -> Result<Bytes, LakeError> {
         let text = serde_json::to_string_pretty(self).map_err(|error| LakeError::Internal(error.to_string()))?;
         Ok(Bytes::from(text + "\n"))
     }

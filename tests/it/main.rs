@@ -25,6 +25,7 @@ mod expected;
 mod fallback;
 mod first_run;
 mod forgetful;
+mod hostile;
 mod killed;
 mod killed_bucket;
 mod klasses;
