@@ -338,7 +338,8 @@ impl Run<'_> {
     }
 }
 
-async fn asked_to_stop(stop: &mut tokio::sync::watch::Receiver<Option<Exit>>) -> Exit {
+/// Becomes the exit code that being asked to stop calls for.
+pub(super) async fn asked_to_stop(stop: &mut tokio::sync::watch::Receiver<Option<Exit>>) -> Exit {
     match stop.wait_for(Option::is_some).await {
         Ok(exit) => exit.unwrap_or(Exit::Interrupted),
         // Nobody is left who could ask.

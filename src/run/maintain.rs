@@ -12,6 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
+use super::all::asked_to_stop;
 use super::compact::{Compaction, Merged};
 use super::error::{EntityError, RunError};
 use super::exit::Exit;
@@ -94,7 +95,7 @@ impl Maintain<'_> {
         let lease = OnceLock::new();
         let ended = tokio::select! {
             ended = self.conduct(&lease, &mut report) => ended,
-            exit = asked(&mut stop) => {
+            exit = asked_to_stop(&mut stop) => {
                 report.exit_code = exit;
                 Ok(())
             }
@@ -290,13 +291,4 @@ fn entity_of<'a>(name: &TableName, catalog: &'a Catalog) -> Option<&'a Entity> {
     };
     let named = catalog.get(name.as_str()).filter(|entity| !matches!(entity.access, Access::Klasses { .. }));
     named.or_else(|| catalog.iter().find(of_klass))
-}
-
-/// Becomes the exit code that being asked to stop calls for.
-async fn asked(stop: &mut watch::Receiver<Option<Exit>>) -> Exit {
-    match stop.wait_for(Option::is_some).await.map(|exit| *exit) {
-        Ok(Some(exit)) => exit,
-        // Nobody is left who could ask.
-        Ok(None) | Err(_) => std::future::pending().await,
-    }
 }
