@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::Deserializer;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The members of the object `json` with these names; of a repeated name the last one.
@@ -19,10 +18,30 @@ pub(super) fn members<'a, const N: usize>(
     json: &'a str,
     names: [&str; N],
 ) -> Result<[Option<&'a RawValue>; N], serde_json::Error> {
-    let mut deserializer = Deserializer::from_str(json);
+    let mut deserializer = serde_json::Deserializer::from_str(json);
     let found = deserializer.deserialize_map(Members { names })?;
     deserializer.end()?;
     Ok(found)
+}
+
+/// The same for an object and another one in its member `below`, at once. If that is no object, nothing is found in it.
+///
+/// # Errors
+/// Those of [`members`].
+pub(super) fn members_with<'a, const N: usize, const M: usize>(
+    json: &'a str,
+    names: [&str; N],
+    below: &str,
+    inner: [&str; M],
+) -> Result<([Option<&'a RawValue>; N], [Option<&'a RawValue>; M]), serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let both = Both { names: Members { names }, below, inner: Members { names: inner } };
+    if let Ok(found) = deserializer.deserialize_map(both).and_then(|found| deserializer.end().map(|()| found)) {
+        return Ok(found);
+    }
+    let [object] = members(json, [below])?;
+    let found = object.and_then(|object| members(object.get(), inner).ok());
+    Ok((members(json, names)?, found.unwrap_or([None; M])))
 }
 
 /// The value as a `T`; `None` if it is absent or of another type.
@@ -68,7 +87,7 @@ pub fn entries(object: &RawValue) -> BTreeMap<String, &RawValue> {
             Ok(entries)
         }
     }
-    Deserializer::from_str(object.get()).deserialize_map(Entries).unwrap_or_default()
+    serde_json::Deserializer::from_str(object.get()).deserialize_map(Entries).unwrap_or_default()
 }
 
 /// Whether the value is absent or null, which Kustomer uses alike (API reference, section 5.3).
@@ -76,8 +95,33 @@ pub(super) fn is_null(raw: Option<&RawValue>) -> bool {
     raw.is_none_or(|raw| raw.get() == "null")
 }
 
+#[derive(Clone, Copy)]
 struct Members<'n, const N: usize> {
     names: [&'n str; N],
+}
+
+struct Both<'n, const N: usize, const M: usize> {
+    names: Members<'n, N>,
+    below: &'n str,
+    inner: Members<'n, M>,
+}
+
+impl<'a, const N: usize> Members<'_, N> {
+    /// Keeps the value of the member `key` if it was asked for, and passes over any other one.
+    fn take<A: MapAccess<'a>>(
+        &self,
+        key: &RawValue,
+        map: &mut A,
+        found: &mut [Option<&'a RawValue>; N],
+    ) -> Result<(), A::Error> {
+        match self.names.iter().zip(found).find(|(name, _)| is_named(key.get(), name)) {
+            Some((_, slot)) => *slot = Some(map.next_value()?),
+            None => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl<'a, const N: usize> Visitor<'a> for Members<'_, N> {
@@ -90,14 +134,37 @@ impl<'a, const N: usize> Visitor<'a> for Members<'_, N> {
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = [None; N];
         while let Some(key) = map.next_key::<&'a RawValue>()? {
-            match self.names.iter().zip(&mut found).find(|(name, _)| is_named(key.get(), name)) {
-                Some((_, slot)) => *slot = Some(map.next_value()?),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
+            self.take(key, &mut map, &mut found)?;
         }
         Ok(found)
+    }
+}
+
+impl<'a, const N: usize> DeserializeSeed<'a> for Members<'_, N> {
+    type Value = [Option<&'a RawValue>; N];
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'a, const N: usize, const M: usize> Visitor<'a> for Both<'_, N, M> {
+    type Value = ([Option<&'a RawValue>; N], [Option<&'a RawValue>; M]);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut found, mut inner) = ([None; N], [None; M]);
+        while let Some(key) = map.next_key::<&'a RawValue>()? {
+            if is_named(key.get(), self.below) {
+                inner = map.next_value_seed(self.inner)?;
+            } else {
+                self.names.take(key, &mut map, &mut found)?;
+            }
+        }
+        Ok((found, inner))
     }
 }
 
@@ -119,6 +186,32 @@ mod tests {
         assert_eq!(value::<String>(a).as_deref(), Some("x\ny"));
         assert_eq!(value::<bool>(b), Some(true));
         assert!(is_null(c));
+    }
+
+    #[test]
+    fn members_of_two_objects_are_found_as_one_after_the_other() {
+        for json in [
+            r#"{"id": "x", "in": {"a": 1, "b": null}, "a": 9}"#,
+            r#"{"in": {"a": 1}, "id": 5, "in": {"b": 2}, "\u0069d": "x"}"#,
+            r#"{"in": {"\ud800": 1, "a": {}}, "id": {}}"#,
+            r#"{"id": "x", "in": [1]}"#,
+            r#"{"in": {"a": 1}, "in": null}"#,
+            "{}",
+            r#"{"in": {"a": 1}"#,
+            r#"{"in": {"a" 1}}"#,
+            "[]",
+        ] {
+            fn texts(found: [Option<&RawValue>; 2]) -> [Option<&str>; 2] {
+                found.map(|raw| raw.map(RawValue::get))
+            }
+            let apart = members(json, ["id", "in"]).map(|[id, object]| {
+                let inner = object.and_then(|object| members(object.get(), ["a", "b"]).ok());
+                (id.map(RawValue::get), texts(inner.unwrap_or([None; 2])))
+            });
+            let once = members_with(json, ["id"], "in", ["a", "b"]);
+            let once = once.map(|([id], inner)| (id.map(RawValue::get), texts(inner)));
+            assert_eq!(once.ok(), apart.ok(), "{json}");
+        }
     }
 
     #[test]

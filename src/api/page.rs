@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json::{is_null, members, value};
+use super::json::{is_null, members, members_with, value};
 use super::search::Content;
 
 /// One answer: records in the order of the service.
@@ -214,8 +214,9 @@ impl Next {
 impl Record {
     /// `raw` must be a part of `body`; `None` unless it is an object.
     fn read(body: &Bytes, raw: &RawValue) -> Option<Self> {
-        let [id, attributes] = members(raw.get(), ["id", "attributes"]).ok()?;
-        let [updated_at, created_at, rev, deleted] = inner(attributes, ["updatedAt", "createdAt", "rev", "deleted"]);
+        const STAMPS: [&str; 4] = ["updatedAt", "createdAt", "rev", "deleted"];
+        let ([id], stamps) = members_with(raw.get(), ["id"], "attributes", STAMPS).ok()?;
+        let [updated_at, created_at, rev, deleted] = stamps;
         Some(Self {
             id: record_id(id),
             updated_at: instant(updated_at),

@@ -45,4 +45,4 @@ pub use self::store::Lake;
 pub use self::table::{DataFile, Table};
 pub use self::vacuum::{Stored, Unneeded};
 pub use self::views::{TableFiles, Views, views_sql};
-pub use self::writer::{DataFileWriter, WrittenFile};
+pub use self::writer::{DataFileWriter, WrittenFile, file_properties};

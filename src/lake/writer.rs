@@ -171,7 +171,7 @@ struct Encoder {
 impl Encoder {
     fn new(table: &Table, schema: &SchemaRef, add_columns: &[FieldRef], sort_key: &[&str]) -> Result<Self, LakeError> {
         let name = table.name();
-        let parquet = properties(schema, sort_key)
+        let parquet = file_properties(schema, sort_key)
             .and_then(|properties| ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties)));
         let parquet = parquet.map_err(|error| internal(name, &error.to_string()))?;
         Ok(Self { table: name.clone(), parquet, stats: table.snapshot().stats_collector(add_columns)? })
@@ -197,7 +197,11 @@ impl Encoder {
     }
 }
 
-fn properties(schema: &Schema, sort_key: &[&str]) -> Result<WriterProperties, ParquetError> {
+/// How data files are encoded whose rows are sorted by `sort_key`.
+///
+/// # Errors
+/// A sort key that is no column.
+pub fn file_properties(schema: &Schema, sort_key: &[&str]) -> Result<WriterProperties, ParquetError> {
     let sorted = sort_key
         .iter()
         .map(|name| {

@@ -9,6 +9,7 @@ use super::given::{DELETED, DELETED_AT, GIVEN, IMPLIED};
 use super::json::{self, Member};
 use super::plan::{ATTRIBUTES, Claim, Leftovers, Node, Plan, Slot, Target};
 use super::problems::{Mismatch, Problems};
+use super::sections::{Section, sections};
 
 /// The parts of one record.
 #[derive(Debug, Default)]
@@ -60,41 +61,44 @@ impl Gatherer<'_> {
     /// # Errors
     /// Text that is no JSON object.
     pub(super) fn gather<'a>(self, record: &'a str, problems: &mut Problems) -> serde_json::Result<Parts<'a>> {
+        let mut members = Vec::with_capacity(self.plan.slots);
+        sections(record, &mut members)?;
         let mut parts = Parts { slots: vec![None; self.plan.slots], ..Parts::default() };
         let mut given: Option<Member<'a>> = None;
-        json::members(record, |member| {
-            if is_given(member) {
-                parts.extra.record.extend(given.replace(member));
-                return Ok(());
+        for (section, member) in members {
+            match section {
+                Section::Attributes => self.attribute(ATTRIBUTES, member, &mut parts, problems)?,
+                Section::Relationships => self.relationship(member, &mut parts, problems),
+                Section::Record if is_given(member) => parts.extra.record.extend(given.replace(member)),
+                Section::Record => self.of_record(member, &mut parts, problems),
             }
-            let Some(found) = json::kind(member.value) else { return Ok(()) };
-            let is_object = member.value.starts_with('{');
-            match member.name().as_deref() {
-                Some("id") if self.plan.id == Claim::Column => parts.id = Some(member),
-                Some("attributes") if is_object => {
-                    return self.attributes(ATTRIBUTES, member.value, &mut parts, problems);
-                }
-                Some("relationships") if is_object => return self.relationships(member.value, &mut parts, problems),
-                Some(name @ ("attributes" | "relationships")) => {
-                    problems.count(name, Mismatch::Type, found);
-                    let leftovers = match name {
-                        "attributes" => self.plan.misfit(ATTRIBUTES),
-                        _ => self.plan.odd_relationship(None),
-                    };
-                    if leftovers == Leftovers::Kept {
-                        parts.extra.record.push(member);
-                    }
-                }
-                Some("type") if json::text(member.value).is_ok_and(|name| name == self.resource_type) => {}
-                Some("links") => {}
-                Some(_) | None => parts.extra.record.push(member),
-            }
-            Ok(())
-        })?;
+        }
         if let Some(given) = given {
             self.given(given.value, &mut parts)?;
         }
         Ok(parts)
+    }
+
+    /// Takes a member of the record itself.
+    fn of_record<'a>(self, member: Member<'a>, parts: &mut Parts<'a>, problems: &mut Problems) {
+        let Some(found) = json::kind(member.value) else { return };
+        match member.name().as_deref() {
+            Some("id") if self.plan.id == Claim::Column => parts.id = Some(member),
+            // They are no objects here.
+            Some(name @ ("attributes" | "relationships")) => {
+                problems.count(name, Mismatch::Type, found);
+                let leftovers = match name {
+                    "attributes" => self.plan.misfit(ATTRIBUTES),
+                    _ => self.plan.odd_relationship(None),
+                };
+                if leftovers == Leftovers::Kept {
+                    parts.extra.record.push(member);
+                }
+            }
+            Some("type") if json::text(member.value).is_ok_and(|name| name == self.resource_type) => {}
+            Some("links") => {}
+            Some(_) | None => parts.extra.record.push(member),
+        }
     }
 
     /// Takes what is given to the record: of its attributes those that the record does not tell.
@@ -124,42 +128,40 @@ impl Gatherer<'_> {
         })
     }
 
-    fn attributes<'a>(
+    /// Takes a member of the object `node`.
+    fn attribute<'a>(
         self,
         node: Node,
-        object: &'a str,
+        member: Member<'a>,
         parts: &mut Parts<'a>,
         problems: &mut Problems,
     ) -> serde_json::Result<()> {
-        json::members(object, |member| {
-            let name = member.name();
-            let target = name.as_deref().and_then(|name| self.plan.member(node, name));
-            let slot = match target {
-                Some(Target::Value(slot) | Target::Unclaimed(slot)) => Some(slot),
-                Some(Target::Object(child)) => self.plan.object(child).and_then(|object| object.whole),
-                None => None,
-            };
-            parts.put(slot, member);
-            match target {
-                Some(Target::Value(_)) => {}
-                Some(Target::Object(child)) if member.value.starts_with('{') && !json::is_masked(member.value) => {
-                    return self.attributes(child, member.value, parts, problems);
-                }
-                Some(_) | None => {
-                    let Some(found) = json::kind(member.value) else { return Ok(()) };
-                    if let Some(Target::Object(child)) = target {
-                        let path = self.plan.object(child).map_or("", |object| &object.path);
-                        problems.count(&format!("{path}.*"), json::wrong_type(member.value), found);
-                        if self.plan.misfit(child) == Leftovers::Kept {
-                            parts.extra.attributes.push((node, member));
-                        }
-                    } else {
-                        self.unknown_attribute(node, member, parts);
+        let target = member.name().and_then(|name| self.plan.member(node, &name));
+        let slot = match target {
+            Some(Target::Value(slot) | Target::Unclaimed(slot)) => Some(slot),
+            Some(Target::Object(child)) => self.plan.object(child).and_then(|object| object.whole),
+            None => None,
+        };
+        parts.put(slot, member);
+        match target {
+            Some(Target::Value(_)) => {}
+            Some(Target::Object(child)) if member.value.starts_with('{') && !json::is_masked(member.value) => {
+                return json::members(member.value, |inner| self.attribute(child, inner, parts, problems));
+            }
+            Some(_) | None => {
+                let Some(found) = json::kind(member.value) else { return Ok(()) };
+                if let Some(Target::Object(child)) = target {
+                    let path = self.plan.object(child).map_or("", |object| &object.path);
+                    problems.count(&format!("{path}.*"), json::wrong_type(member.value), found);
+                    if self.plan.misfit(child) == Leftovers::Kept {
+                        parts.extra.attributes.push((node, member));
                     }
+                } else {
+                    self.unknown_attribute(node, member, parts);
                 }
             }
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     fn unknown_attribute<'a>(self, node: Node, member: Member<'a>, parts: &mut Parts<'a>) {
@@ -189,39 +191,25 @@ impl Gatherer<'_> {
         }
     }
 
-    fn relationships<'a>(
-        self,
-        object: &'a str,
-        parts: &mut Parts<'a>,
-        problems: &mut Problems,
-    ) -> serde_json::Result<()> {
-        json::members(object, |member| {
-            let Some(found) = json::kind(member.value) else { return Ok(()) };
-            if !member.value.starts_with('{') {
-                problems.count("relationships", Mismatch::Relationship, found);
-                if self.plan.odd_relationship(member.name().as_deref()) == Leftovers::Kept {
-                    parts.extra.odd_relationships.push(member);
-                }
-                return Ok(());
+    /// Takes a member of `relationships`.
+    fn relationship<'a>(self, member: Member<'a>, parts: &mut Parts<'a>, problems: &mut Problems) {
+        let Some(found) = json::kind(member.value) else { return };
+        if !member.value.starts_with('{') {
+            problems.count("relationships", Mismatch::Relationship, found);
+            if self.plan.odd_relationship(member.name().as_deref()) == Leftovers::Kept {
+                parts.extra.odd_relationships.push(member);
             }
-            let mut data = None;
-            json::members(member.value, |inner| {
-                if inner.name().as_deref() == Some("data") {
-                    data = json::kind(inner.value).map(|_| inner.value);
-                }
-                Ok(())
-            })?;
-            let Some(value) = data else { return Ok(()) };
-            let data = Member { key: member.key, value };
-            match member.name().and_then(|name| self.plan.relationship(&name)) {
-                Some(Target::Value(slot)) => parts.put(Some(slot), data),
-                Some(Target::Unclaimed(slot)) => {
-                    parts.put(Some(slot), data);
-                    parts.extra.relationships.push(data);
-                }
-                Some(Target::Object(_)) | None => parts.extra.relationships.push(data),
+            return;
+        }
+        let Some(value) = json::member(member.value, "data") else { return };
+        let data = Member { key: member.key, value };
+        match member.name().and_then(|name| self.plan.relationship(&name)) {
+            Some(Target::Value(slot)) => parts.put(Some(slot), data),
+            Some(Target::Unclaimed(slot)) => {
+                parts.put(Some(slot), data);
+                parts.extra.relationships.push(data);
             }
-            Ok(())
-        })
+            Some(Target::Object(_)) | None => parts.extra.relationships.push(data),
+        }
     }
 }

@@ -39,6 +39,7 @@ mod problems;
 mod rebuild;
 mod row;
 mod schema;
+mod sections;
 mod sort;
 mod surplus;
 #[cfg(test)]

@@ -34,6 +34,8 @@ pub(super) struct Plan {
     pub(super) custom: Option<Node>,
     pub(super) treatments: Treatments,
     pub(super) cells: Vec<Cell>,
+    /// The numbers of the cells of the primary key.
+    pub(super) key: Vec<usize>,
     /// The texts of elements, which stand after the columns of the table.
     pub(super) raws: Vec<Raw>,
     pub(super) slots: usize,

@@ -34,9 +34,8 @@ enum Place {
 impl<'a> Row<'_, 'a> {
     /// Whether every column of the primary key has a value: a text, unless it holds numbers.
     pub(super) fn has_key(&self) -> bool {
-        let key = &self.schema.order().key;
-        let columns = self.schema.columns().iter().zip(&self.plan.cells);
-        columns.filter(|(column, _)| key.contains(&column.name)).all(|(column, cell)| {
+        let cell = |number: &usize| self.schema.columns().get(*number).zip(self.plan.cells.get(*number));
+        self.plan.key.iter().filter_map(cell).all(|(column, cell)| {
             let value = match &cell.fill {
                 Fill::Id => self.parts.id.map(|id| id.value),
                 Fill::Attribute { slot, .. } | Fill::Given { slot } => self.slot(*slot).map(|member| member.value),

@@ -30,12 +30,16 @@ impl Plan {
             custom: None,
             treatments: Treatments::default(),
             cells: Vec::new(),
+            key: Vec::new(),
             raws: Vec::new(),
             slots: 0,
             deleted: SystemInput::None,
             deleted_at: SystemInput::None,
         };
         for column in schema.columns() {
+            if schema.order().key.contains(&column.name) {
+                plan.key.push(plan.cells.len());
+            }
             let cell = plan.cell(column, schema.treatments());
             plan.cells.push(cell);
         }

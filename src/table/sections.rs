@@ -1,0 +1,148 @@
+//! The members of a record, each from the one object of it where it stands.
+//!
+//! The rule: a record is read to its end once, because nothing costs more in the whole way of a record to its row.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::json::{self, Member};
+
+/// The object in which a member stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    /// The record itself.
+    Record,
+    /// Its `attributes`.
+    Attributes,
+    /// Its `relationships`.
+    Relationships,
+}
+
+impl Section {
+    /// The object that is the value of this member of a record, if it is one of those with members of their own.
+    fn below(member: Member<'_>) -> Option<Self> {
+        Self::named(member.key).filter(|_| member.value.starts_with('{'))
+    }
+
+    /// The same by the JSON text of its key.
+    fn named(key: &str) -> Option<Self> {
+        match json::text(key).as_deref() {
+            Ok("attributes") => Some(Self::Attributes),
+            Ok("relationships") => Some(Self::Relationships),
+            _ => None,
+        }
+    }
+}
+
+/// Adds the members of the record with the JSON text `record` to `found`, in order. In place of `attributes` and
+/// `relationships` stand their members, unless they are no objects.
+///
+/// # Errors
+/// Text that is no JSON object.
+pub(super) fn sections<'a>(record: &'a str, found: &mut Vec<(Section, Member<'a>)>) -> serde_json::Result<()> {
+    let before = found.len();
+    let mut json = serde_json::Deserializer::from_str(record);
+    let at_once = Collect { section: Section::Record, found };
+    if at_once.deserialize(&mut json).and_then(|()| json.end()).is_ok() {
+        return Ok(());
+    }
+    found.truncate(before);
+    json::members(record, |member| match Section::below(member) {
+        Some(section) => json::members(member.value, |inner| {
+            found.push((section, inner));
+            Ok(())
+        }),
+        None => {
+            found.push((Section::Record, member));
+            Ok(())
+        }
+    })
+}
+
+/// Collects the members of an object.
+struct Collect<'f, 'a> {
+    section: Section,
+    found: &'f mut Vec<(Section, Member<'a>)>,
+}
+
+impl<'a> DeserializeSeed<'a> for Collect<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Collect<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { section, found } = self;
+        while let Some(key) = map.next_key::<&'a RawValue>()? {
+            if section == Section::Record
+                && let Some(section) = Section::named(key.get())
+            {
+                map.next_value_seed(Collect { section, found: &mut *found })?;
+                continue;
+            }
+            let value: &'a RawValue = map.next_value()?;
+            found.push((section, Member { key: key.get(), value: value.get() }));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(record: &str) -> Option<Vec<(Section, &str, &str)>> {
+        let mut found = Vec::new();
+        sections(record, &mut found).ok()?;
+        Some(found.into_iter().map(|(section, member)| (section, member.key, member.value)).collect())
+    }
+
+    #[test]
+    fn members_come_in_order_from_the_object_where_they_stand() {
+        use Section::{Attributes, Record, Relationships};
+        let record = r#"{"id": "x", "attributes": {"a": {"attributes": {"b": 1}}, "a": null}, "links": {"self": "y"},
+            "relationships": {"org": {"data": null}}, "\u0061ttributes": {"c": [ 2 ]}}"#;
+        let expected = vec![
+            (Record, "\"id\"", "\"x\""),
+            (Attributes, "\"a\"", r#"{"attributes": {"b": 1}}"#),
+            (Attributes, "\"a\"", "null"),
+            (Record, "\"links\"", r#"{"self": "y"}"#),
+            (Relationships, "\"org\"", r#"{"data": null}"#),
+            (Attributes, "\"c\"", "[ 2 ]"),
+        ];
+        assert_eq!(told(record), Some(expected));
+    }
+
+    #[test]
+    fn what_is_no_object_stays_a_member_of_the_record() {
+        use Section::{Attributes, Record};
+        assert_eq!(
+            told(r#"{"attributes": [1], "relationships": null, "attributes": {"\ud800": 1}}"#),
+            Some(vec![
+                (Record, "\"attributes\"", "[1]"),
+                (Record, "\"relationships\"", "null"),
+                (Attributes, "\"\\ud800\"", "1"),
+            ])
+        );
+    }
+
+    #[test]
+    fn what_is_no_record_is_an_error() {
+        for odd in
+            ["", "[]", "{} x", r#"{"attributes": {"a" 1}}"#, r#"{"attributes": {"a": 1}"#, r#"{"attributes": x}"#]
+        {
+            assert_eq!(told(odd), None, "{odd}");
+        }
+    }
+}
