@@ -3,6 +3,7 @@
 //! The rule: what is not asked for is skipped in constant stack, however deep it nests, and a member
 //! of an unexpected type is absent rather than an error.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -35,7 +36,7 @@ pub(super) fn members_with<'a, const N: usize, const M: usize>(
     inner: [&str; M],
 ) -> Result<([Option<&'a RawValue>; N], [Option<&'a RawValue>; M]), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    let both = Both { names: Members { names }, below, inner: Members { names: inner } };
+    let both = Both::new(names, below, inner);
     if let Ok(found) = deserializer.deserialize_map(both).and_then(|found| deserializer.end().map(|()| found)) {
         return Ok(found);
     }
@@ -100,10 +101,18 @@ struct Members<'n, const N: usize> {
     names: [&'n str; N],
 }
 
-struct Both<'n, const N: usize, const M: usize> {
+/// Finds members of an object and of another one in it.
+pub(super) struct Both<'n, const N: usize, const M: usize> {
     names: Members<'n, N>,
     below: &'n str,
     inner: Members<'n, M>,
+}
+
+impl<'n, const N: usize, const M: usize> Both<'n, N, M> {
+    /// Members with these names, and those of the member `below`: any other value of it is an error.
+    pub(super) const fn new(names: [&'n str; N], below: &'n str, inner: [&'n str; M]) -> Self {
+        Self { names: Members { names }, below, inner: Members { names: inner } }
+    }
 }
 
 impl<'a, const N: usize> Members<'_, N> {
@@ -114,7 +123,8 @@ impl<'a, const N: usize> Members<'_, N> {
         map: &mut A,
         found: &mut [Option<&'a RawValue>; N],
     ) -> Result<(), A::Error> {
-        match self.names.iter().zip(found).find(|(name, _)| is_named(key.get(), name)) {
+        let name = name_of(key);
+        match self.names.iter().zip(found).find(|(asked, _)| name.as_deref() == Some(**asked)) {
             Some((_, slot)) => *slot = Some(map.next_value()?),
             None => {
                 map.next_value::<IgnoredAny>()?;
@@ -158,7 +168,7 @@ impl<'a, const N: usize, const M: usize> Visitor<'a> for Both<'_, N, M> {
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut found, mut inner) = ([None; N], [None; M]);
         while let Some(key) = map.next_key::<&'a RawValue>()? {
-            if is_named(key.get(), self.below) {
+            if name_of(key).as_deref() == Some(self.below) {
                 inner = map.next_value_seed(self.inner)?;
             } else {
                 self.names.take(key, &mut map, &mut found)?;
@@ -168,12 +178,13 @@ impl<'a, const N: usize, const M: usize> Visitor<'a> for Both<'_, N, M> {
     }
 }
 
-/// Whether a member has this name. One with an escape that is no character has none, and harms no other.
-fn is_named(key: &str, name: &str) -> bool {
+/// The name of a member. One with an escape that is no character has none, and harms no other.
+fn name_of(key: &RawValue) -> Option<Cow<'_, str>> {
+    let key = key.get();
     if key.contains('\\') {
-        return serde_json::from_str::<String>(key).is_ok_and(|key| key == name);
+        return serde_json::from_str(key).map(Cow::Owned).ok();
     }
-    key.strip_prefix('"').and_then(|key| key.strip_suffix('"')) == Some(name)
+    key.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! answer; what a record means is the affair of others.
 
 mod client;
+mod envelope;
 mod error;
 mod exchange;
 mod headers;

@@ -8,10 +8,10 @@ use std::fmt::{self, Display};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::json::{is_null, members, members_with, value};
+use super::envelope::{Envelope, Head, Resource, resources};
+use super::json::{is_null, members, value};
 use super::search::Content;
 
 /// One answer: records in the order of the service.
@@ -131,17 +131,19 @@ impl Page {
     pub fn parse(body: &Bytes, content: Content, server_time: Option<DateTime<Utc>>) -> Result<Self, BadPage> {
         let text = str::from_utf8(body).map_err(|_| BadPage::Encoding)?;
         let Envelope { data, included, links, meta } = Envelope::read(text)?;
-        let [timed_out, total] = inner(meta, ["timed_out", "total"]);
+        let meta = meta.and_then(|meta| members(meta.get(), ["timed_out", "total"]).ok());
+        let [timed_out, total] = meta.unwrap_or_default();
         if value(timed_out) == Some(true) {
             return Err(BadPage::TimedOut);
         }
         let records = data?
             .into_iter()
             .enumerate()
-            .map(|(index, raw)| {
-                match content {
-                    Content::Full => Record::read(body, raw),
-                    Content::IdsOnly => Record::read(body, raw).or_else(|| Record::read_id(body, raw)),
+            .map(|(index, Resource { json, head })| {
+                match (head, content) {
+                    (Some(head), _) => Some(Record::read(body, json, &head)),
+                    (None, Content::Full) => None,
+                    (None, Content::IdsOnly) => Record::read_id(body, json),
                 }
                 .ok_or(BadPage::NotARecord(index))
             })
@@ -154,38 +156,6 @@ impl Page {
         let included = included.into_iter().map(|raw| body.slice_ref(raw.get().as_bytes())).collect();
         let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
         Ok(Self { records, included, next: Next::read(links)?, total: value(total), server_time, bytes })
-    }
-}
-
-/// The parts of an answer.
-struct Envelope<'a> {
-    data: Result<Vec<&'a RawValue>, BadPage>,
-    included: Option<&'a RawValue>,
-    links: Option<&'a RawValue>,
-    meta: Option<&'a RawValue>,
-}
-
-/// An answer with a list and nothing odd about it.
-#[derive(Deserialize)]
-struct List<'a> {
-    #[serde(borrow)]
-    data: Vec<&'a RawValue>,
-    #[serde(borrow)]
-    included: Option<&'a RawValue>,
-    #[serde(borrow)]
-    links: Option<&'a RawValue>,
-    #[serde(borrow)]
-    meta: Option<&'a RawValue>,
-}
-
-impl<'a> Envelope<'a> {
-    /// Cuts an answer, a list in one pass over its megabytes and anything else with more patience.
-    fn read(text: &'a str) -> Result<Self, BadPage> {
-        if let Ok(List { data, included, links, meta }) = serde_json::from_str(text) {
-            return Ok(Self { data: Ok(data), included, links, meta });
-        }
-        let [data, included, links, meta] = members(text, ["data", "included", "links", "meta"])?;
-        Ok(Self { data: resources(data), included, links, meta })
     }
 }
 
@@ -212,44 +182,29 @@ impl Next {
 }
 
 impl Record {
-    /// `raw` must be a part of `body`; `None` unless it is an object.
-    fn read(body: &Bytes, raw: &RawValue) -> Option<Self> {
-        const STAMPS: [&str; 4] = ["updatedAt", "createdAt", "rev", "deleted"];
-        let ([id], stamps) = members_with(raw.get(), ["id"], "attributes", STAMPS).ok()?;
-        let [updated_at, created_at, rev, deleted] = stamps;
-        Some(Self {
-            id: record_id(id),
+    /// `json` must be a part of `body`.
+    fn read(body: &Bytes, json: &str, head: &Head<'_>) -> Self {
+        let [updated_at, created_at, rev, deleted] = head.stamps;
+        Self {
+            id: value(head.id).and_then(record_id),
             updated_at: instant(updated_at),
             created_at: instant(created_at),
             rev: value(rev),
             deleted: value(deleted) == Some(true),
-            json: body.slice_ref(raw.get().as_bytes()),
-        })
+            json: body.slice_ref(json.as_bytes()),
+        }
     }
 
     /// The same for a bare id.
-    fn read_id(body: &Bytes, raw: &RawValue) -> Option<Self> {
-        let json = body.slice_ref(raw.get().as_bytes());
-        let id = Some(record_id(Some(raw))?);
+    fn read_id(body: &Bytes, json: &str) -> Option<Self> {
+        let id = Some(record_id(serde_json::from_str(json).ok()?)?);
+        let json = body.slice_ref(json.as_bytes());
         Some(Self { id, updated_at: None, created_at: None, rev: None, deleted: false, json })
     }
 }
 
-fn record_id(raw: Option<&RawValue>) -> Option<RecordId> {
-    value::<String>(raw).filter(|id| !id.is_empty()).map(|id| RecordId(id.into()))
-}
-
-/// The resources of `data`, which is a list, or one resource when the answer is about one.
-fn resources(data: Option<&RawValue>) -> Result<Vec<&RawValue>, BadPage> {
-    let data = data.ok_or(BadPage::NoData)?;
-    if data.get().starts_with('{') {
-        return Ok(vec![data]);
-    }
-    serde_json::from_str(data.get()).map_err(|_| BadPage::NoData)
-}
-
-fn inner<'a, const N: usize>(object: Option<&'a RawValue>, names: [&str; N]) -> [Option<&'a RawValue>; N] {
-    object.and_then(|object| members(object.get(), names).ok()).unwrap_or([None; N])
+fn record_id(id: String) -> Option<RecordId> {
+    (!id.is_empty()).then(|| RecordId(id.into()))
 }
 
 fn instant(raw: Option<&RawValue>) -> Option<DateTime<Utc>> {

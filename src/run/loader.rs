@@ -32,7 +32,7 @@ use crate::window::{Window, text};
 /// Rows that are collected before they are committed: a full row group.
 const FLUSH_ROWS: usize = 100_000;
 /// Bytes of Arrow memory that are collected before they are committed.
-const FLUSH_BYTES: usize = 64 * 1024 * 1024;
+const FLUSH_BYTES: usize = 48 * 1024 * 1024;
 /// How often a commit is planned anew because another writer was faster.
 pub(super) const MOST_CONFLICTS: u32 = 20;
 
