@@ -117,9 +117,10 @@ fn lines(answers: &[Bytes]) -> (Vec<u8>, SchemaRef) {
         .collect();
     let of = |part: &str| -> Fields {
         let names: BTreeSet<&String> =
-            records.iter().filter_map(|one| one[part].as_object()).flatten().map(|(name, _)| name).collect();
+            records.iter().filter_map(|one| one.get(part)?.as_object()).flatten().map(|(name, _)| name).collect();
         let field = |name: &String| -> Option<Fields> {
-            let values = records.iter().map(|record| Ok(json!({name: record[part][name]})));
+            let value = |record: &Value| record.get(part).and_then(|object| object.get(name)).cloned();
+            let values = records.iter().map(|record| Ok(json!({name: value(record)})));
             Some(infer_json_schema_from_iterator(values).ok()?.fields)
         };
         names.into_iter().filter_map(field).flat_map(|fields| fields.iter().cloned().collect::<Vec<_>>()).collect()

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::json::{Both, members, members_with};
+use super::json::{Both, Found, members, members_with};
 use super::page::BadPage;
 
 /// The parts of an answer.
@@ -30,7 +30,7 @@ pub(super) struct Resource<'a> {
 pub(super) struct Head<'a> {
     pub(super) id: Option<&'a RawValue>,
     /// Of its attributes: `updatedAt`, `createdAt`, `rev`, `deleted`.
-    pub(super) stamps: [Option<&'a RawValue>; 4],
+    pub(super) stamps: Found<'a, 4>,
 }
 
 const STAMPS: [&str; 4] = ["updatedAt", "createdAt", "rev", "deleted"];

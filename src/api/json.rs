@@ -11,14 +11,14 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// Members that were asked for, in the order of their names.
+pub(super) type Found<'a, const N: usize> = [Option<&'a RawValue>; N];
+
 /// The members of the object `json` with these names; of a repeated name the last one.
 ///
 /// # Errors
 /// Text that is not one JSON object and nothing after it. The error may quote the text: use its position only.
-pub(super) fn members<'a, const N: usize>(
-    json: &'a str,
-    names: [&str; N],
-) -> Result<[Option<&'a RawValue>; N], serde_json::Error> {
+pub(super) fn members<'a, const N: usize>(json: &'a str, names: [&str; N]) -> Result<Found<'a, N>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let found = deserializer.deserialize_map(Members { names })?;
     deserializer.end()?;
@@ -34,7 +34,7 @@ pub(super) fn members_with<'a, const N: usize, const M: usize>(
     names: [&str; N],
     below: &str,
     inner: [&str; M],
-) -> Result<([Option<&'a RawValue>; N], [Option<&'a RawValue>; M]), serde_json::Error> {
+) -> Result<(Found<'a, N>, Found<'a, M>), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let both = Both::new(names, below, inner);
     if let Ok(found) = deserializer.deserialize_map(both).and_then(|found| deserializer.end().map(|()| found)) {
@@ -117,12 +117,7 @@ impl<'n, const N: usize, const M: usize> Both<'n, N, M> {
 
 impl<'a, const N: usize> Members<'_, N> {
     /// Keeps the value of the member `key` if it was asked for, and passes over any other one.
-    fn take<A: MapAccess<'a>>(
-        &self,
-        key: &RawValue,
-        map: &mut A,
-        found: &mut [Option<&'a RawValue>; N],
-    ) -> Result<(), A::Error> {
+    fn take<A: MapAccess<'a>>(&self, key: &RawValue, map: &mut A, found: &mut Found<'a, N>) -> Result<(), A::Error> {
         let name = name_of(key);
         match self.names.iter().zip(found).find(|(asked, _)| name.as_deref() == Some(**asked)) {
             Some((_, slot)) => *slot = Some(map.next_value()?),
@@ -135,7 +130,7 @@ impl<'a, const N: usize> Members<'_, N> {
 }
 
 impl<'a, const N: usize> Visitor<'a> for Members<'_, N> {
-    type Value = [Option<&'a RawValue>; N];
+    type Value = Found<'a, N>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -151,7 +146,7 @@ impl<'a, const N: usize> Visitor<'a> for Members<'_, N> {
 }
 
 impl<'a, const N: usize> DeserializeSeed<'a> for Members<'_, N> {
-    type Value = [Option<&'a RawValue>; N];
+    type Value = Found<'a, N>;
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
@@ -159,7 +154,7 @@ impl<'a, const N: usize> DeserializeSeed<'a> for Members<'_, N> {
 }
 
 impl<'a, const N: usize, const M: usize> Visitor<'a> for Both<'_, N, M> {
-    type Value = ([Option<&'a RawValue>; N], [Option<&'a RawValue>; M]);
+    type Value = (Found<'a, N>, Found<'a, M>);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -212,7 +207,7 @@ mod tests {
             r#"{"in": {"a" 1}}"#,
             "[]",
         ] {
-            fn texts(found: [Option<&RawValue>; 2]) -> [Option<&str>; 2] {
+            fn texts(found: Found<'_, 2>) -> [Option<&str>; 2] {
                 found.map(|raw| raw.map(RawValue::get))
             }
             let apart = members(json, ["id", "in"]).map(|[id, object]| {
