@@ -202,7 +202,7 @@ impl Play {
             Event::MaintainBeside(one, other) => {
                 self.pair(maintenance(24), one, other).await?;
             }
-            Event::Change(change) => self.source.change(*change, &self.memory),
+            Event::Change(change) => self.change(*change),
             Event::Trickle(context, seed) => {
                 for number in 0..6 {
                     self.source.change(Change::Mutate(*context, Op::Update, 1, seed + number), &self.memory);
@@ -210,7 +210,7 @@ impl Play {
                 }
                 self.time.pass(Duration::from_secs(5 * 60));
             }
-            Event::Wait(minutes) => self.time.pass(Duration::from_secs(60) * *minutes),
+            Event::Wait(minutes) => self.wait(*minutes),
             Event::SetClock(minutes) => self.clock = *minutes,
             Event::LoseState => drop(self.memory.objects.delete(&state()).await),
             Event::DamageState => drop(self.memory.objects.put(&state(), "{".into()).await),
@@ -294,6 +294,34 @@ impl Play {
     /// A run with this fate, and the end.
     pub(super) async fn strike(&mut self, fate: Fate) -> Result<(), String> {
         self.run(Work::Run(Command::Run), fate).await?;
+        oracle::every_version(self).await?;
+        self.end().await
+    }
+
+    /// Lets something happen at the source.
+    pub(super) fn change(&self, change: Change) {
+        self.source.change(change, &self.memory);
+    }
+
+    pub(super) fn wait(&self, minutes: u32) {
+        self.time.pass(Duration::from_secs(60) * minutes);
+    }
+
+    /// Two runs that do not see each other's lease, and the end. Ten minutes after the first one begins the changes
+    /// happen, and ninety minutes later the second one begins.
+    pub(super) async fn pair_of_late(&mut self, one: Fate, other: Fate, changes: &[Change]) -> Result<(), String> {
+        self.processes += 2;
+        let minutes = |minutes: u32| self.time.sleep(Duration::from_secs(60) * minutes);
+        let run = |number, fate| self.process(number, Work::Run(Command::Run), fate, Some(number.to_string()));
+        let later = async {
+            minutes(10).await;
+            changes.iter().for_each(|change| self.change(*change));
+            minutes(90).await;
+            run(self.processes, other).await
+        };
+        let (one, other) = futures::future::join(run(self.processes - 1, one), later).await;
+        Self::judged(one.0, "the first of two")?;
+        Self::judged(other.0, "the second of two")?;
         oracle::every_version(self).await?;
         self.end().await
     }

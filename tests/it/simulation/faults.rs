@@ -15,7 +15,7 @@ use crate::support::size;
 const TEN: &str = "conversations: {}, customers: {}, messages: {}, notes: {}, users: {}, tags: {}, audit_logs: {}, \
                    customer_emails: {}, conversation_times: {}, customer_merges: {}";
 
-fn scenario() -> Scenario {
+pub(super) fn scenario() -> Scenario {
     let world = WorldSpec {
         customers: 4,
         conversations: 5,

@@ -6,6 +6,7 @@
 mod clock;
 mod conduct;
 mod faults;
+mod late;
 mod oracle;
 mod process;
 mod scenario;

@@ -35,6 +35,8 @@ pub(super) struct Fate {
     pub(super) store: BTreeMap<u64, StoreFault>,
     /// The reading of an object of this class fails at this number: that of a process has no order, but that of one object.
     pub(super) reads: BTreeMap<u64, u32>,
+    /// Minutes for which the process stands still before it stores a file of messages.
+    pub(super) stands: u32,
     /// What happens at the source meanwhile.
     pub(super) changes: BTreeMap<u64, Change>,
 }
