@@ -1,4 +1,4 @@
-"""What the measurements share: a simulated organisation, a folder loaded by the program, and how a process is measured."""
+"""What measurements share: a simulated organisation, a folder that the program loads, and how a process is measured."""
 
 import json
 import os

@@ -1,9 +1,10 @@
 """Loads the messages by dlt into a local folder.
 
-Usage: dlt_load.py BASE_URL FOLDER parquet|delta
+Usage: dlt_load.py BASE_URL FOLDER parquet|delta columns|json
 
 Written as a careful user would: both searches, deleted records too, pages of 500 up to the 10,000 records that one
-query gives, then on from the last time seen. Lists stay in one table as JSON, which is less work than a table for each.
+query gives, then on from the last time seen. There is one table, which is less work than one for each kind of list:
+with a column for each attribute and each related record, or with all attributes in one column of JSON.
 """
 
 import pathlib
@@ -53,7 +54,20 @@ def windows(client, reach, since):
         since = last
 
 
-def messages_from(base_url, disposition, table_format):
+def flat(record):
+    """A record with a field for each attribute and each related record."""
+    found = {}
+    for name, relationship in record["relationships"].items():
+        related = (relationship or {}).get("data")
+        if isinstance(related, list):
+            found[f"{name}_ids"] = [one["id"] for one in related]
+        elif related:
+            found[f"{name}_id"] = related["id"]
+    return {"id": record["id"], **record["attributes"], **found}
+
+
+def messages_from(base_url, disposition, table_format, columns):
+    cursor = "updatedAt" if columns else "attributes.updatedAt"
     client = RESTClient(base_url, auth=BearerTokenAuth("sim-token"))
 
     @dlt.resource(
@@ -63,18 +77,19 @@ def messages_from(base_url, disposition, table_format):
         table_format=table_format,
         max_table_nesting=0,
     )
-    def messages(updated=dlt.sources.incremental("attributes.updatedAt", initial_value="2000-01-01T00:00:00.000Z")):
+    def messages(updated=dlt.sources.incremental(cursor, initial_value="2000-01-01T00:00:00.000Z")):
         for reach in ["search", "archive/search"]:
-            yield from windows(client, reach, updated.start_value)
+            for page in windows(client, reach, updated.start_value):
+                yield [flat(record) for record in page] if columns else page
 
     return messages
 
 
-def main(base_url, folder, form):
+def main(base_url, folder, form, shape):
     folder = pathlib.Path(folder).resolve()
     delta = form == "delta"
     disposition = {"disposition": "merge", "strategy": "upsert"} if delta else "append"
-    messages = messages_from(base_url, disposition, "delta" if delta else None)
+    messages = messages_from(base_url, disposition, "delta" if delta else None, shape == "columns")
     pipeline = dlt.pipeline(
         pipeline_name="measurement",
         pipelines_dir=str(folder / "work"),
