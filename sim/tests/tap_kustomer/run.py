@@ -16,10 +16,8 @@ from tap_kustomer.discover import discover
 from tap_kustomer.sync import sync
 
 
-def main() -> None:
-    """Discover, select, sync."""
-    base_url, outfile = sys.argv[1:3]
-    start_date = sys.argv[3] if len(sys.argv) > 3 else "2000-01-01T00:00:00Z"
+def read(base_url, streams, page_size, start_date="2000-01-01T00:00:00Z") -> None:
+    """Writes what these streams have (None: all of them) to the standard output."""
     original = kustomer.KustomerClient.__init__
 
     def init(self, token, user_agent=None):
@@ -30,13 +28,19 @@ def main() -> None:
     catalog = discover()
     for stream in catalog.streams:
         for entry in stream.metadata:
-            entry["metadata"]["selected"] = True
-    config = {"start_date": start_date, "page_size_limit": 100, "date_window_size": 60}
+            entry["metadata"]["selected"] = streams is None or stream.stream in streams
+    config = {"start_date": start_date, "page_size_limit": page_size, "date_window_size": 60}
+    with kustomer.KustomerClient("sim-token", "simulator test") as client:
+        sync(client=client, config=config, catalog=catalog, state={})
+
+
+def main() -> None:
+    """Reads everything into a file."""
+    base_url, outfile, *start_date = sys.argv[1:4]
     with open(outfile, "w", encoding="utf-8") as out:
         sys.stdout, stdout = out, sys.stdout
         try:
-            with kustomer.KustomerClient("sim-token", "simulator test") as client:
-                sync(client=client, config=config, catalog=catalog, state={})
+            read(base_url, None, 100, *start_date)
         finally:
             sys.stdout = stdout
 
