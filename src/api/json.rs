@@ -174,7 +174,7 @@ impl<'a, const N: usize, const M: usize> Visitor<'a> for Both<'_, N, M> {
 }
 
 /// The name of a member. One with an escape that is no character has none, and harms no other.
-fn name_of(key: &RawValue) -> Option<Cow<'_, str>> {
+pub(super) fn name_of(key: &RawValue) -> Option<Cow<'_, str>> {
     let key = key.get();
     if key.contains('\\') {
         return serde_json::from_str(key).map(Cow::Owned).ok();

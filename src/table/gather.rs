@@ -61,11 +61,9 @@ impl Gatherer<'_> {
     /// # Errors
     /// Text that is no JSON object.
     pub(super) fn gather<'a>(self, record: &'a str, problems: &mut Problems) -> serde_json::Result<Parts<'a>> {
-        let mut members = Vec::with_capacity(self.plan.slots);
-        sections(record, &mut members)?;
         let mut parts = Parts { slots: vec![None; self.plan.slots], ..Parts::default() };
         let mut given: Option<Member<'a>> = None;
-        for (section, member) in members {
+        for (section, member) in sections(record)? {
             match section {
                 Section::Attributes => self.attribute(ATTRIBUTES, member, &mut parts, problems)?,
                 Section::Relationships => self.relationship(member, &mut parts, problems),

@@ -36,26 +36,24 @@ pub(super) fn members<'a>(
     object: &'a str,
     each: impl FnMut(Member<'a>) -> serde_json::Result<()>,
 ) -> serde_json::Result<()> {
+    struct Each<F>(F);
+    impl<'de, F: FnMut(Member<'de>) -> serde_json::Result<()>> Visitor<'de> for Each<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+            while let Some((key, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
+                (self.0)(Member { key: key.get(), value: value.get() }).map_err(A::Error::custom)?;
+            }
+            Ok(())
+        }
+    }
     let mut json = serde_json::Deserializer::from_str(object);
     json.deserialize_map(Each(each))?;
     json.end()
-}
-
-struct Each<F>(F);
-
-impl<'a, F: FnMut(Member<'a>) -> serde_json::Result<()>> Visitor<'a> for Each<F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some((key, value)) = map.next_entry::<&'a RawValue, &'a RawValue>()? {
-            (self.0)(Member { key: key.get(), value: value.get() }).map_err(A::Error::custom)?;
-        }
-        Ok(())
-    }
 }
 
 /// The value of the member `name` of an object, unless it is null; the last one of that name counts.

@@ -9,6 +9,9 @@ use serde_json::value::RawValue;
 
 use super::json::{self, Member};
 
+/// Room for the members that most records have.
+const USUAL: usize = 64;
+
 /// The object in which a member stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
@@ -36,19 +39,19 @@ impl Section {
     }
 }
 
-/// Adds the members of the record with the JSON text `record` to `found`, in order. In place of `attributes` and
-/// `relationships` stand their members, unless they are no objects.
+/// The members of the record with the JSON text `record`, in order. In place of `attributes` and `relationships` stand
+/// their members, unless they are no objects.
 ///
 /// # Errors
 /// Text that is no JSON object.
-pub(super) fn sections<'a>(record: &'a str, found: &mut Vec<(Section, Member<'a>)>) -> serde_json::Result<()> {
-    let before = found.len();
+pub(super) fn sections(record: &str) -> serde_json::Result<Vec<(Section, Member<'_>)>> {
+    let mut found = Vec::with_capacity(USUAL);
     let mut json = serde_json::Deserializer::from_str(record);
-    let at_once = Collect { section: Section::Record, found };
+    let at_once = Collect { section: Section::Record, found: &mut found };
     if at_once.deserialize(&mut json).and_then(|()| json.end()).is_ok() {
-        return Ok(());
+        return Ok(found);
     }
-    found.truncate(before);
+    found.clear();
     json::members(record, |member| match Section::below(member) {
         Some(section) => json::members(member.value, |inner| {
             found.push((section, inner));
@@ -58,7 +61,8 @@ pub(super) fn sections<'a>(record: &'a str, found: &mut Vec<(Section, Member<'a>
             found.push((Section::Record, member));
             Ok(())
         }
-    })
+    })?;
+    Ok(found)
 }
 
 /// Collects the members of an object.
@@ -103,8 +107,7 @@ mod tests {
     use super::*;
 
     fn told(record: &str) -> Option<Vec<(Section, &str, &str)>> {
-        let mut found = Vec::new();
-        sections(record, &mut found).ok()?;
+        let found = sections(record).ok()?;
         Some(found.into_iter().map(|(section, member)| (section, member.key, member.value)).collect())
     }
 
