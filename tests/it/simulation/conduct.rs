@@ -197,18 +197,18 @@ impl Play {
                 drop(self.run(Work::Run(command), fate.clone()).await?);
             }
             Event::Overlap(one, other) => {
-                self.pair(Work::Run(Command::Run), one, other).await?;
+                self.pair(Work::Run(Command::Run), one, other, &[]).await?;
             }
             Event::MaintainBeside(one, other) => {
-                self.pair(maintenance(24), one, other).await?;
+                self.pair(maintenance(24), one, other, &[]).await?;
             }
             Event::Change(change) => self.change(*change),
             Event::Trickle(context, seed) => {
                 for number in 0..6 {
-                    self.source.change(Change::Mutate(*context, Op::Update, 1, seed + number), &self.memory);
+                    self.change(Change::Mutate(*context, Op::Update, 1, seed + number));
                     self.time.pass(Duration::from_secs(10));
                 }
-                self.time.pass(Duration::from_secs(5 * 60));
+                self.wait(5);
             }
             Event::Wait(minutes) => self.wait(*minutes),
             Event::SetClock(minutes) => self.clock = *minutes,
@@ -218,16 +218,27 @@ impl Play {
         Ok(())
     }
 
-    /// A run, and something else beside it that does not see its lease.
-    async fn pair(&mut self, beside: Work, one: &Fate, other: &Fate) -> Result<(), String> {
+    /// A run, and something else beside it that does not see its lease. Each number of minutes passes, and each
+    /// change happens, before that begins.
+    async fn pair(
+        &mut self,
+        beside: Work,
+        one: &Fate,
+        other: &Fate,
+        before: &[(u32, &[Change])],
+    ) -> Result<(), String> {
         self.processes += 2;
         let (first, second) = (self.processes - 1, self.processes);
         let told = format!("{beside:?} beside a run");
-        let (one, other) = futures::future::join(
-            self.process(first, Work::Run(Command::Run), one.clone(), Some(first.to_string())),
-            self.process(second, beside, other.clone(), Some(second.to_string())),
-        )
-        .await;
+        let later = async {
+            for (minutes, changes) in before {
+                self.time.sleep(Duration::from_secs(60) * *minutes).await;
+                changes.iter().for_each(|change| self.change(*change));
+            }
+            self.process(second, beside, other.clone(), Some(second.to_string())).await
+        };
+        let one = self.process(first, Work::Run(Command::Run), one.clone(), Some(first.to_string()));
+        let (one, other) = futures::future::join(one, later).await;
         Self::judged(one.0, "the first of two")?;
         Self::judged(other.0, &told).map(drop)
     }
@@ -307,21 +318,10 @@ impl Play {
         self.time.pass(Duration::from_secs(60) * minutes);
     }
 
-    /// Two runs that do not see each other's lease, and the end. Ten minutes after the first one begins the changes
-    /// happen, and ninety minutes later the second one begins.
-    pub(super) async fn pair_of_late(&mut self, one: Fate, other: Fate, changes: &[Change]) -> Result<(), String> {
-        self.processes += 2;
-        let minutes = |minutes: u32| self.time.sleep(Duration::from_secs(60) * minutes);
-        let run = |number, fate| self.process(number, Work::Run(Command::Run), fate, Some(number.to_string()));
-        let later = async {
-            minutes(10).await;
-            changes.iter().for_each(|change| self.change(*change));
-            minutes(90).await;
-            run(self.processes, other).await
-        };
-        let (one, other) = futures::future::join(run(self.processes - 1, one), later).await;
-        Self::judged(one.0, "the first of two")?;
-        Self::judged(other.0, "the second of two")?;
+    /// Two runs, and the end. Ten minutes after the first one begins the changes happen, and ninety minutes later the
+    /// second one begins.
+    pub(super) async fn passed(&mut self, one: &Fate, other: &Fate, changes: &[Change]) -> Result<(), String> {
+        self.pair(Work::Run(Command::Run), one, other, &[(10, changes), (90, &[])]).await?;
         oracle::every_version(self).await?;
         self.end().await
     }

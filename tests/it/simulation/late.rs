@@ -24,7 +24,7 @@ fn passed(first: u32, second: u32) {
         play.change(change(Op::Update, 1));
         play.wait(10);
         let changes = [change(Op::Update, 2), change(Op::Create, 3)];
-        play.pair_of_late(standing(first), standing(second), &changes).await
+        play.passed(&standing(first), &standing(second), &changes).await
     });
     assert_eq!(outcome, Ok(()), "the first stands for {first} minutes, the second for {second}");
 }
