@@ -4,7 +4,7 @@
 
 use kustlake_sim::{Context, Op, Switches, WorldSpec};
 
-use super::conduct::with;
+use super::conduct::{Play, with};
 use super::process::{CLASSES, Fate, RequestFault};
 use super::scenario::Scenario;
 use super::source::{Change, START};
@@ -40,31 +40,69 @@ fn meanwhile() -> Fate {
     Fate { changes: [(9, update)].into(), ..Fate::default() }
 }
 
-fn strike(fate: Fate) {
-    let told = format!("{fate:?}");
-    let (outcome, _) = with(&scenario(), async |play| play.strike(fate).await);
+/// Which run it is that goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Struck {
+    /// The one that loads everything.
+    First,
+    /// One that reads what has changed, longer ago than any run looks back.
+    Later,
+}
+
+/// What has happened before the run.
+async fn before(play: &mut Play, struck: Struck) -> Result<(), String> {
+    if struck == Struck::Later {
+        play.first(Fate::default()).await?;
+        play.wait(60);
+        for (context, op) in
+            [(Context::Message, Op::Update), (Context::Customer, Op::Create), (Context::Note, Op::Update)]
+        {
+            play.change(Change::Mutate(context, op, 2, 5));
+        }
+        play.wait(120);
+    }
+    Ok(())
+}
+
+fn strike(struck: Struck, fate: Fate) {
+    let told = format!("{struck:?} {fate:?}");
+    let (outcome, _) = with(&scenario(), async |play| {
+        before(play, struck).await?;
+        play.strike(fate).await
+    });
     assert_eq!(outcome, Ok(()), "{told}");
 }
 
 /// How many requests, and how many changes, a run takes in which nothing goes wrong.
-fn steps() -> (u64, u64) {
-    let (outcome, play) = with(&scenario(), async |play| play.first(meanwhile()).await);
+fn steps(struck: Struck) -> (u64, u64) {
+    let (outcome, play) = with(&scenario(), async |play| {
+        before(play, struck).await?;
+        play.first(meanwhile()).await
+    });
     assert_eq!(outcome, Ok(()));
     play.counts
 }
 
-#[test]
-fn storage_fails_at_every_step() {
-    let (_, changes) = steps();
+fn storage_fails(struck: Struck) {
+    let (_, changes) = steps(struck);
     let stride = size("KUSTLAKE_TEST_STRIDE", 12) as usize;
-    eprintln!("{changes} changes");
     for (at, fault) in
         [StoreFault::Fails, StoreFault::LosesReply, StoreFault::Dies, StoreFault::DiesAfter].into_iter().enumerate()
     {
         for step in (0..changes).skip(at * stride / 4).step_by(stride) {
-            strike(Fate { store: [(step, fault)].into(), ..meanwhile() });
+            strike(struck, Fate { store: [(step, fault)].into(), ..meanwhile() });
         }
     }
+}
+
+#[test]
+fn storage_fails_at_every_step() {
+    storage_fails(Struck::First);
+}
+
+#[test]
+fn storage_fails_at_every_step_of_a_later_run() {
+    storage_fails(Struck::Later);
 }
 
 #[test]
@@ -72,13 +110,13 @@ fn every_object_fails_to_be_read() {
     let stride = size("KUSTLAKE_TEST_STRIDE", 12) as usize;
     let readings = (0..CLASSES).flat_map(|class| (0..4).map(move |number| (class, number)));
     for reading in readings.step_by(stride) {
-        strike(Fate { reads: [reading].into(), ..meanwhile() });
+        strike(Struck::First, Fate { reads: [reading].into(), ..meanwhile() });
     }
 }
 
 #[test]
 fn the_service_fails_at_every_step() {
-    let (requests, _) = steps();
+    let (requests, _) = steps(Struck::First);
     let stride = size("KUSTLAKE_TEST_STRIDE", 12) as usize;
     eprintln!("{requests} requests");
     let faults = [
@@ -92,7 +130,7 @@ fn the_service_fails_at_every_step() {
     ];
     for (at, fault) in faults.into_iter().enumerate() {
         for step in (0..requests).skip(at * stride / 7).step_by(stride) {
-            strike(Fate { requests: [(step, fault)].into(), ..meanwhile() });
+            strike(Struck::First, Fate { requests: [(step, fault)].into(), ..meanwhile() });
         }
     }
 }
