@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use super::error::LakeError;
 use super::lease::LeaseTiming;
@@ -49,11 +50,21 @@ pub(super) struct Pulse {
     lost: AtomicBool,
     /// When the last heartbeat that came through was sent, by the monotonic clock.
     last: Mutex<Duration>,
+    /// Held shared by every commit on its way, even of a load that was given up.
+    landing: Arc<RwLock<()>>,
 }
 
+/// A commit that is on its way: the lease is not given back before this is dropped.
+pub(super) type Landing = OwnedRwLockReadGuard<()>;
+
 impl Pulse {
-    pub(super) const fn new(now: Duration) -> Self {
-        Self { lost: AtomicBool::new(false), last: Mutex::new(now) }
+    pub(super) fn new(now: Duration) -> Self {
+        Self { lost: AtomicBool::new(false), last: Mutex::new(now), landing: Arc::default() }
+    }
+
+    /// Waits until no commit is on its way; while the answer is held, none sets out.
+    pub(super) async fn landed(&self) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(&self.landing).write_owned().await
     }
 
     pub(super) fn beat(&self, sent: Duration) {
@@ -84,16 +95,18 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// That this run holds the lease, and nobody will take it over before a commit that begins now has landed.
+    /// That this run holds the lease, and nobody will take it over before a commit that begins now has landed: while
+    /// the answer is held, the lease is not given back either.
     ///
     /// # Errors
     /// [`LakeError::Overtaken`] when that is not certain; [`LakeError::Unusable`].
-    pub(super) async fn assure(&self) -> Result<(), LakeError> {
+    pub(super) async fn assure(&self) -> Result<Landing, LakeError> {
+        let landing = Arc::clone(&self.pulse.landing).read_owned().await;
         let held = self.object.load().await?.is_some_and(|stored| is_of(&stored, &self.token));
         // The other half of the time of expiry is left for the commit.
         let fresh = self.clock.monotonic().saturating_sub(self.pulse.last()) < self.timing.expiry / 2;
         if held && fresh && !self.pulse.is_lost() {
-            return Ok(());
+            return Ok(landing);
         }
         self.pulse.lose();
         Err(LakeError::Overtaken)

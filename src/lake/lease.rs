@@ -160,18 +160,24 @@ impl Lease {
     pub fn guard(&self, lake: &Lake) -> Lake {
         match lake.commits() {
             Commits::CreateOnly => lake.clone(),
-            Commits::Lease => lake.protected(Protection::Held(Arc::new(Guard {
-                clock: Arc::clone(lake.clock()),
-                object: self.object.clone(),
-                token: self.token.clone(),
-                pulse: Arc::clone(&self.pulse),
-                timing: self.timing,
-            }))),
+            Commits::Lease => lake.protected(Protection::Held(Arc::new(self.holder(lake)))),
         }
     }
 
-    /// Gives the lease back, so that the next run need not wait; failing that, it expires.
+    fn holder(&self, lake: &Lake) -> Guard {
+        Guard {
+            clock: Arc::clone(lake.clock()),
+            object: self.object.clone(),
+            token: self.token.clone(),
+            pulse: Arc::clone(&self.pulse),
+            timing: self.timing,
+        }
+    }
+
+    /// Gives the lease back, so that the next run need not wait; failing that, it expires. Commits that rely on it and
+    /// are on their way land first, also those that nobody waits for any more.
     pub async fn release(self) {
+        let _landed = self.pulse.landed().await;
         let _ = self.stop.send(());
         let _ = self.heart.await;
         if self.pulse.is_lost() {

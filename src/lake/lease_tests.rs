@@ -174,6 +174,19 @@ async fn a_commit_that_another_one_was_faster_with_is_a_conflict_where_every_put
     lease.release().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_is_not_given_back_while_a_commit_that_relies_on_it_is_on_its_way() {
+    let (_store, first, second) = without_conditions().await;
+    let lease = acquire(&first, "run a").await.unwrap();
+    let landing = lease.holder(&first).assure().await.unwrap();
+    let released = tokio::spawn(lease.release());
+    first.clock().sleep(LeaseTiming::default().heartbeat * 4).await;
+    assert!(acquire(&second, "run b").await.is_err());
+    drop(landing);
+    released.await.unwrap();
+    acquire(&second, "run b").await.unwrap().release().await;
+}
+
 fn name() -> TableName {
     TableName::new("tags").unwrap()
 }

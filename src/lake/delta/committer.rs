@@ -16,7 +16,7 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, Pu
 use tokio::runtime::Handle;
 
 use crate::lake::error::LakeError;
-use crate::lake::guard::{Commits, Protection};
+use crate::lake::guard::{Commits, Landing, Protection};
 
 /// Writes a commit by a create-only put; works for one transaction.
 pub(super) struct LogCommitter {
@@ -65,11 +65,11 @@ impl LogCommitter {
         self.told.clone()
     }
 
-    async fn protected(&self) -> Result<(), LakeError> {
+    async fn protected(&self) -> Result<Option<Landing>, LakeError> {
         match &self.protection {
-            Protection::CreateOnly => Ok(()),
+            Protection::CreateOnly => Ok(None),
             Protection::Unheld => Err(LakeError::Internal("a commit without the lease that it relies on".to_owned())),
-            Protection::Held(guard) => guard.assure().await,
+            Protection::Held(guard) => guard.assure().await.map(Some),
         }
     }
 
@@ -115,10 +115,13 @@ impl Committer for LogCommitter {
         let url = commit.published_commit_path()?;
         let path = Path::from_url_path(url.path())?;
         let content = Bytes::from(to_json_bytes(actions)?);
-        if let Err(refusal) = self.runtime.block_on(self.protected()) {
-            self.told.tell(Fate::Refused(refusal));
-            return Err(KernelError::generic("the commit was not tried"));
-        }
+        let _landing = match self.runtime.block_on(self.protected()) {
+            Ok(landing) => landing,
+            Err(refusal) => {
+                self.told.tell(Fate::Refused(refusal));
+                return Err(KernelError::generic("the commit was not tried"));
+            }
+        };
         match self.runtime.block_on(self.put(&path, &content)).map_err(KernelError::ObjectStore)? {
             Put::Theirs => Ok(CommitResponse::Conflict { version: commit.version() }),
             Put::Ours => {
