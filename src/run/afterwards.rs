@@ -46,7 +46,7 @@ impl Afterwards {
 impl Run<'_> {
     /// What comes after all loads, table by table.
     pub(super) async fn look_after(&self, what: Afterwards, of: &Of<'_>, jobs: &[Job], mut ended: Ended) -> Ended {
-        let Of { shared, lease, reports } = of;
+        let Of { shared, lease } = of;
         for job in jobs.iter().filter(|job| what.concerns(job)) {
             let Some(progress) = self.watch.entities.get(job.line) else { continue };
             // Why klasses cannot be told, their own load has said.
@@ -58,7 +58,7 @@ impl Run<'_> {
                     Err(error) if job.is_klass() && error.is_refused() => continue,
                     Err(error) => Done::of(job, Err(error)),
                 };
-                reports.add(done.reports);
+                shared.reports.add(done.reports);
                 ended.exit = match (ended.exit, done.failed) {
                     (exit, None) => exit,
                     (_, Some(Failed::Run(exit, told))) => return Ended { exit, early: Some(told) },

@@ -101,7 +101,6 @@ pub(super) struct Ended {
 pub(super) struct Of<'a> {
     pub(super) shared: &'a Shared<'a>,
     pub(super) lease: &'a Lease,
-    pub(super) reports: &'a Reports,
 }
 
 pub(super) fn overtaken() -> Ended {
@@ -177,6 +176,7 @@ impl Run<'_> {
             views: &views,
             pages: &source.client,
             state: &state,
+            reports,
             discovery: &discovery,
             time: &source.time,
             until,
@@ -194,7 +194,7 @@ impl Run<'_> {
                 budget::keep(lake, &source.client).await;
             }
         };
-        let of = Of { shared: &shared, lease, reports };
+        let of = Of { shared: &shared, lease };
         let work = async {
             match self.command {
                 Command::Run | Command::FullRefresh | Command::Backfill { .. } => self.load_all(&of).await,
@@ -236,7 +236,7 @@ impl Run<'_> {
 
     /// Loads every entity, a few at a time: first what is read by itself, then what is read below it.
     async fn load_all(&self, of: &Of<'_>) -> Ended {
-        let Of { shared, lease, reports } = of;
+        let Of { shared, lease } = of;
         let jobs = Jobs::of(&self.config.pipelines, self.catalog);
         let mut ended = Ended { exit: Exit::Ok, early: None };
         for jobs in [&jobs.first, &jobs.below] {
@@ -245,7 +245,7 @@ impl Run<'_> {
                 .buffer_unordered(self.config.source.concurrency);
             futures::pin_mut!(loads);
             while let Some(done) = loads.next().await {
-                reports.take(done.reports);
+                shared.reports.add(done.reports);
                 ended.exit = match (ended.exit, done.failed) {
                     (exit, None) => exit,
                     (_, Some(Failed::Run(exit, told))) => return Ended { exit, early: Some(told) },
@@ -275,7 +275,7 @@ impl Run<'_> {
         let jobs = Jobs::of(&self.config.pipelines, self.catalog);
         let ended = Ended { exit: Exit::Ok, early: None };
         let ended = self.look_after(Afterwards::Verify(repair), of, &jobs.first, ended).await;
-        let differs = repair == Repair::None && of.reports.differ();
+        let differs = repair == Repair::None && of.shared.reports.differ();
         if ended.exit == Exit::Ok && differs { Ended { exit: Exit::Partial, ..ended } } else { ended }
     }
 
@@ -328,8 +328,10 @@ impl Run<'_> {
                     report.skipped = skipped.clone();
                 }
             }
+            // Told now: the run may end before the next klass is loaded.
+            load.shared.reports.add(std::mem::take(&mut own.reports));
             let ends = matches!(own.failed, Some(Failed::Run(..)));
-            done.absorb(own);
+            done.absorb(own.failed);
             if ends {
                 break;
             }

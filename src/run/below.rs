@@ -70,11 +70,10 @@ impl Load<'_> {
             self.shared.state.forget(name).await;
         }
         let since = self.since(&home).await?;
-        let mut family = Family { loader: self.below_loader(home)?, elements: Vec::new() };
-        let mut skipped = Skipped::default();
-        let result = self.read_below(&below, since, &mut family.loader, &mut skipped).await;
-        let result = result.map_err(|error| self.naming_roles(error));
-        Ok(self.loaded(&family, None, &skipped, result))
+        let family = Family { loader: self.below_loader(home)?, elements: Vec::new() };
+        let mut under_way = self.under_way(family, None);
+        let result = self.read_below(&below, since, &mut under_way.family.loader, &mut under_way.skipped).await;
+        Ok(under_way.end(result.map_err(|error| self.naming_roles(error))))
     }
 
     /// What takes up the records that are below others.

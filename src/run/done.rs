@@ -1,6 +1,6 @@
 //! What became of the lines of the configuration, from one table's end to the report of the run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::entity::Loaded;
@@ -41,9 +41,9 @@ impl Done {
         Self { reports, failed, is_refused }
     }
 
-    pub(super) fn absorb(&mut self, other: Self) {
-        self.reports.extend(other.reports);
-        self.failed = match (self.failed.take(), other.failed) {
+    /// Takes up a failure of another part of the same line.
+    pub(super) fn absorb(&mut self, failed: Option<Failed>) {
+        self.failed = match (self.failed.take(), failed) {
             (failed, None) | (None, failed) => failed,
             (_, Some(Failed::Run(exit, told))) => Some(Failed::Run(exit, told)),
             (Some(_), Some(Failed::Entity(_))) => Some(Failed::Entity(Exit::Partial)),
@@ -52,39 +52,36 @@ impl Done {
 }
 
 /// The reports of all tables, by the line of the configuration that each belongs to.
-pub(super) struct Reports(Mutex<Vec<Vec<EntityReport>>>);
+#[derive(Debug)]
+pub(super) struct Reports(Mutex<Vec<Line>>);
+
+/// A line of the configuration.
+#[derive(Debug)]
+struct Line {
+    /// What is told of it as long as no table of it is.
+    untold: Option<EntityReport>,
+    told: Vec<EntityReport>,
+}
 
 impl Reports {
     pub(super) fn new(pipelines: &[Pipeline]) -> Self {
-        Self(Mutex::new(pipelines.iter().map(|pipeline| vec![not_loaded(pipeline)]).collect()))
+        let line = |pipeline| Line { untold: Some(not_loaded(pipeline)), told: Vec::new() };
+        Self(Mutex::new(pipelines.iter().map(line).collect()))
     }
 
     /// Reports of nothing yet: what is not looked at is not told.
     pub(super) fn none(pipelines: &[Pipeline]) -> Self {
-        Self(Mutex::new(pipelines.iter().map(|_| Vec::new()).collect()))
+        Self(Mutex::new(pipelines.iter().map(|_| Line { untold: None, told: Vec::new() }).collect()))
     }
 
-    pub(super) fn take(&self, reports: Vec<(usize, EntityReport)>) {
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut begun = BTreeSet::new();
-        for (line, report) in reports {
-            if let Some(slot) = lines.get_mut(line) {
-                if begun.insert(line) {
-                    slot.clear();
-                }
-                slot.push(report);
-            }
-        }
-    }
-
-    /// Adds what was done for tables after their own reports were taken.
+    /// Adds what was done for tables, to what was told of them before.
     pub(super) fn add(&self, reports: Vec<(usize, EntityReport)>) {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (line, more) in reports {
             let Some(line) = lines.get_mut(line) else { continue };
-            match line.iter_mut().find(|report| report.entity == more.entity) {
+            match line.told.iter_mut().find(|report| report.entity == more.entity) {
                 Some(report) => report.absorb(more),
-                None => line.push(more),
+                None => line.told.push(more),
             }
         }
     }
@@ -92,12 +89,14 @@ impl Reports {
     /// Whether a comparison has found a difference.
     pub(super) fn differ(&self) -> bool {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut compared = lines.iter().flatten().filter_map(|report| report.compared.as_ref());
+        let mut compared = lines.iter().flat_map(|line| &line.told).filter_map(|report| report.compared.as_ref());
         compared.any(|compared| compared.differences() > 0)
     }
 
     pub(super) fn into_list(self) -> Vec<EntityReport> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
+        let lines = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let reports = |line: Line| if line.told.is_empty() { line.untold.into_iter().collect() } else { line.told };
+        lines.into_iter().flat_map(reports).collect()
     }
 }
 

@@ -10,13 +10,14 @@ use tokio::sync::mpsc;
 
 use super::custom::Attributes;
 use super::discovery::Discovery;
+use super::done::Reports;
 use super::error::EntityError;
 use super::family::{Agreement, Elements, Family};
 use super::job::Job;
 use super::loader::Loader;
 use super::progress::{Counted, EntityProgress, Moment};
 use super::reading::{Asked, Batch, Reading};
-use super::report::{EntityReport, Outcome, Skipped, problems};
+use super::report::{EntityReport, Skipped};
 use super::server_time::ServerTime;
 use super::start::Start;
 use super::state::StateKeeper;
@@ -54,6 +55,7 @@ pub(super) struct Shared<'a> {
     pub(super) views: &'a Views,
     pub(super) pages: &'a dyn Pages,
     pub(super) state: &'a StateKeeper,
+    pub(super) reports: &'a Reports,
     pub(super) discovery: &'a Discovery,
     pub(super) time: &'a ServerTime,
     /// Everything updated before this instant has settled at the source.
@@ -99,9 +101,9 @@ impl Load<'_> {
         if let Some(window) = begin.window {
             family.loaders_mut().into_iter().for_each(|loader| loader.note_window(window));
         }
-        let mut skipped = Skipped::default();
-        let result = self.load(&mut family, &begin, &mut skipped).await.map_err(|error| self.naming_roles(error));
-        Ok(self.loaded(&family, begin.window, &skipped, result))
+        let mut under_way = self.under_way(family, begin.window);
+        let result = self.load(&mut under_way.family, &begin, &mut under_way.skipped).await;
+        Ok(under_way.end(result.map_err(|error| self.naming_roles(error))))
     }
 
     /// Opens the tables of a job, and tells from where all of them together go on.
@@ -348,38 +350,6 @@ impl Load<'_> {
         let mut note = CommitNote::default();
         note.facts.insert("run".to_owned(), self.shared.run.to_owned());
         note
-    }
-
-    /// The reports of all tables; requests and skips are those of the records.
-    pub(super) fn loaded(
-        &self,
-        family: &Family,
-        window: Option<Window>,
-        skipped: &Skipped,
-        result: Result<(), EntityError>,
-    ) -> Loaded {
-        let moment = self.progress.moment();
-        let reports = family.loaders().into_iter().enumerate().map(|(at, loader)| {
-            let is_first = at == 0;
-            let report = EntityReport {
-                entity: loader.job.entity.name.clone(),
-                mode: loader.job.pipeline.mode,
-                outcome: if result.is_ok() { Outcome::Complete } else { Outcome::Failed },
-                window,
-                rows: loader.rows,
-                requests: if is_first { moment.requests - self.before.requests } else { 0 },
-                bytes: if is_first { moment.bytes - self.before.bytes } else { 0 },
-                commits: loader.commits,
-                version: loader.home.version(),
-                cursor: self.shared.state.cursor(loader.name()),
-                problems: problems(&loader.problems),
-                skipped: if is_first { skipped.clone() } else { Skipped::default() },
-                compared: None,
-                error: result.as_ref().err().map(ToString::to_string),
-            };
-            (loader.job.line, report)
-        });
-        Loaded { reports: reports.collect(), error: result.err() }
     }
 }
 

@@ -46,6 +46,7 @@ mod start;
 mod state;
 mod tables;
 mod told;
+mod under_way;
 mod upsert;
 mod verify_cost;
 

@@ -17,7 +17,6 @@ use super::error::EntityError;
 use super::family::Family;
 use super::progress::Counted;
 use super::reading::batch;
-use super::report::Skipped;
 use super::tables::TableHome;
 use crate::api::Index;
 use crate::catalog::{Access, History, ListSource, MovedBy, SystemColumn};
@@ -62,12 +61,13 @@ impl Load<'_> {
             return Ok(None);
         }
         let pages = Counted { pages: self.shared.pages, progress: self.progress };
-        let (mut family, _) = self.open(self.job, &pages).await?;
-        let result = self.read_moved(&mut family, &parents, moved_by, &pages).await;
+        let (family, _) = self.open(self.job, &pages).await?;
+        let mut under_way = self.under_way(family, None);
+        let result = self.read_moved(&mut under_way.family, &parents, moved_by, &pages).await;
         if result.is_ok() {
             self.shared.state.followed(name, last).await;
         }
-        Ok(Some(self.loaded(&family, None, &Skipped::default(), result)))
+        Ok(Some(under_way.end(result)))
     }
 
     /// What has moved since the last time, up to what has not settled yet.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::discovery::Discovery;
+use super::done::Reports;
 use super::entity::{Goal, Load, Shared};
 use super::error::{EntityError, RunError};
 use super::job::{Job, Jobs};
@@ -63,6 +64,7 @@ pub async fn preview(config: &Config, catalog: &Catalog, world: &World) -> Resul
         views: &views,
         pages: &source.client,
         state: &state,
+        reports: &Reports::none(&config.pipelines),
         discovery: &discovery,
         time: &source.time,
         until,

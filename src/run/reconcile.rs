@@ -17,6 +17,7 @@ use super::progress::Counted;
 use super::reading::given_to;
 use super::report::{Compared, Skip, Skipped};
 use super::tables::TableHome;
+use super::under_way::UnderWay;
 use crate::api::{ApiError, Pages, Path, Record, Request};
 use crate::catalog::{Access, SystemColumn};
 use crate::extract::{Known, WalkError};
@@ -96,28 +97,29 @@ impl Load<'_> {
         let Some(window) = complete(self.known(home, &self.job.entity).await?) else { return Ok(None) };
         let pages = Counted { pages: self.shared.pages, progress: self.progress };
         let Some(survey) = Survey::begin(self, table, window, &pages).await? else { return Ok(None) };
-        let (mut family, _) = self.open(self.job, &pages).await?;
-        let (mut skipped, mut compared) = (Skipped::default(), Compared::default());
+        let (family, _) = self.open(self.job, &pages).await?;
+        let (mut under_way, mut compared) = (self.under_way(family, None), Compared::default());
+        let UnderWay { family, skipped, .. } = &mut under_way;
         let result = async {
-            let taking = (repair == Repair::All).then_some(&mut family);
+            let taking = (repair == Repair::All).then_some(&mut *family);
             let differences = survey.differences(closeness, taking).await?;
-            let confirmed = self.confirm(&differences.absent, &pages, &mut skipped).await?;
+            let confirmed = self.confirm(&differences.absent, &pages, skipped).await?;
             compared = told(&differences, &confirmed);
             if repair == Repair::All {
-                self.mend(&mut family, confirmed).await?;
+                self.mend(family, confirmed).await?;
             }
             // Counted only now, when as many rows are marked as should be.
             let (personal, table) = (family.loader.personal(), family.loader.table().await?);
             let forgotten = self.forgotten(&table, window, &personal, &pages).await?;
-            let confirmed = self.confirm(&forgotten, &pages, &mut skipped).await?;
+            let confirmed = self.confirm(&forgotten, &pages, skipped).await?;
             compared.add_gone(&confirmed.gone);
             if repair == Repair::All {
-                self.mend(&mut family, confirmed).await?;
+                self.mend(family, confirmed).await?;
             }
             Ok(())
         };
         let result: Result<(), EntityError> = result.await;
-        let mut loaded = self.loaded(&family, None, &skipped, result);
+        let mut loaded = under_way.end(result);
         if let Some((_, report)) = loaded.reports.first_mut().filter(|_| loaded.error.is_none()) {
             report.compared = Some(compared);
         }

@@ -15,7 +15,6 @@ use super::entity::{Load, Loaded};
 use super::error::EntityError;
 use super::matching::{self, ranges};
 use super::progress::Counted;
-use super::report::Skipped;
 use super::tables::TableHome;
 use crate::catalog::{DeletedBy, SystemColumn};
 use crate::lake::{Read, Table};
@@ -45,16 +44,16 @@ impl Load<'_> {
             return Ok(None);
         }
         let pages = Counted { pages: self.shared.pages, progress: self.progress };
-        let (mut family, _) = self.open(self.job, &pages).await?;
-        let mut skipped = Skipped::default();
+        let (family, _) = self.open(self.job, &pages).await?;
+        let mut under_way = self.under_way(family, None);
         let result = async {
-            let confirmed = self.confirm(&ids, &pages, &mut skipped).await?;
-            self.mend(&mut family, confirmed).await?;
+            let confirmed = self.confirm(&ids, &pages, &mut under_way.skipped).await?;
+            self.mend(&mut under_way.family, confirmed).await?;
             self.shared.state.deletes_followed(name, last).await;
             Ok(())
         };
         let result = result.await;
-        Ok(Some(self.loaded(&family, None, &skipped, result)))
+        Ok(Some(under_way.end(result)))
     }
 
     /// Those of the ids whose rows are not marked as deleted.

@@ -9,8 +9,9 @@ use serde_json::json;
 
 use crate::parts::{BUCKET, Storage};
 use crate::relay::Relay;
-use crate::support::{Ended, Org};
-use crate::tables::assert_complete;
+use crate::rows::all;
+use crate::support::{Ended, Org, entity};
+use crate::tables::{assert_complete, open, versions};
 
 /// A few seconds, generously: the machine may be busy.
 const SOON: Duration = Duration::from_secs(10);
@@ -105,6 +106,29 @@ async fn whatever_a_run_is_at_it_stops_and_the_next_one_goes_on() {
     assert!(terminated > 0);
     org.report(&["run"]).await;
     assert_complete(&org.sim, &org.lake(), "stopped often").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_stopped_tells_what_it_committed() {
+    // What is below records is committed every 5,000 of them.
+    let world = WorldSpec { customers: 7_000, conversations: 0, messages: 0, notes: 0, ..WorldSpec::default() };
+    let org = Org::new(world, Switches::unlimited()).await;
+    org.configure("", "pipelines: {customers: {}, customer_drafts: {}, users: {}}");
+    org.sim.clock().advance(10 * 60_000);
+    let child = org.start(&["run"]);
+    until_asked(&org, 5_400).await;
+    org.sim.merge_switches(json!({"latency_ms": 600_000})).unwrap();
+    pause(300).await;
+    send(&child, "-TERM");
+    let ended = end_of(child).await;
+    assert_eq!(ended.code, 143, "{ended:#?}");
+    let (report, versions) = (ended.report(), versions(&open(&org.lake())).await);
+    let told = entity(&report, "customer_drafts");
+    assert_eq!((&told["outcome"], &told["commits"]), (&json!("stopped"), &json!(1)), "{report:#}");
+    assert_eq!(told["version"], json!(versions["customer_drafts"]), "{report:#}");
+    let rows = all(&org.lake(), "customer_drafts").await.len();
+    assert!(rows > 0 && told["inserted"] == rows && told["cursor"].is_string(), "{rows} rows: {report:#}");
+    assert_eq!(entity(&report, "customers")["inserted"], 7_000, "{report:#}");
 }
 
 /// A run whose storage hangs once so many requests have come to the source; at none it hangs from the beginning.

@@ -137,10 +137,10 @@ pub(crate) async fn assert_complete_in(sim: &SimHandle, lake: &Lake, names: &[&s
 }
 
 /// The versions of all tables.
-pub(crate) async fn versions(lake: &Lake) -> Vec<u64> {
-    let mut versions = Vec::new();
+pub(crate) async fn versions(lake: &Lake) -> BTreeMap<String, u64> {
+    let mut versions = BTreeMap::new();
     for name in lake.tables().await.unwrap() {
-        versions.extend(lake.table(&name).await.unwrap().map(|table| table.version()));
+        versions.extend(lake.table(&name).await.unwrap().map(|table| (name.as_str().to_owned(), table.version())));
     }
     versions
 }
