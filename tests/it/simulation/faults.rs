@@ -6,7 +6,7 @@ use kustlake_sim::{Context, Op, Switches, WorldSpec};
 
 use super::conduct::{Play, with};
 use super::process::{CLASSES, Fate, RequestFault};
-use super::scenario::Scenario;
+use super::scenario::{NO_LOOK_BACK, Scenario};
 use super::source::{Change, START};
 use super::store::StoreFault;
 use crate::support::size;
@@ -30,7 +30,7 @@ pub(super) fn scenario() -> Scenario {
         ..WorldSpec::default()
     };
     let switches = Switches { largest_page: 5, ..Switches::unlimited() };
-    let (pipelines, source) = (TEN.to_owned(), "  concurrency: 2\n".to_owned());
+    let (pipelines, source) = (TEN.to_owned(), format!("  concurrency: 2\n{NO_LOOK_BACK}"));
     Scenario { seed: 1, world, switches, pipelines, source, latency_ms: 5, events: Vec::new() }
 }
 

@@ -92,12 +92,15 @@ impl Scenario {
             world,
             switches: switches(&dice),
             pipelines: pipelines(&dice),
-            source: source(&dice),
             latency_ms: dice.pick(&[1, 20, 300]),
+            source: source(&dice),
             events,
         }
     }
 }
+
+/// The daily look back reaches no further than any run does, so that it mends nothing that went wrong.
+pub(super) const NO_LOOK_BACK: &str = "  rescan: {every: 1d, reach: 1s}\n";
 
 fn switches(dice: &Dice) -> Switches {
     let mut switches = Switches::unlimited();
@@ -149,9 +152,10 @@ fn pipelines(dice: &Dice) -> String {
 }
 
 fn source(dice: &Dice) -> String {
-    let concurrency = dice.pick(&[1, 1, 2, 4]);
+    let (concurrency, overlap) = (dice.pick(&[1, 1, 2, 4]), dice.pick(&[10, 30]));
+    let rescan = if dice.one_in(2) { NO_LOOK_BACK } else { "" };
     // Share and searches as a user would set them, so that limits matter where there are any.
-    format!("  concurrency: {concurrency}\n  settle: 5m\n  overlap: {}m\n", dice.pick(&[10, 30]))
+    format!("  concurrency: {concurrency}\n  settle: 5m\n  overlap: {overlap}m\n{rescan}")
 }
 
 const CONTEXTS: [Context; 4] = [Context::Customer, Context::Conversation, Context::Message, Context::Note];
