@@ -129,7 +129,7 @@ impl Page {
     /// # Errors
     /// [`BadPage`], each of which is worth another try.
     pub fn parse(body: &Bytes, content: Content, server_time: Option<DateTime<Utc>>) -> Result<Self, BadPage> {
-        let text = str::from_utf8(body).map_err(|_| BadPage::Encoding)?;
+        let text = simdutf8::basic::from_utf8(body).map_err(|_| BadPage::Encoding)?;
         let Envelope { data, included, links, meta } = Envelope::read(text)?;
         let meta = meta.and_then(|meta| members(meta.get(), ["timed_out", "total"]).ok());
         let [timed_out, total] = meta.unwrap_or_default();

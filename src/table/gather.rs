@@ -66,7 +66,8 @@ impl Gatherer<'_> {
         for (section, member) in sections(record)? {
             match section {
                 Section::Attributes => self.attribute(ATTRIBUTES, member, &mut parts, problems)?,
-                Section::Relationships => self.relationship(member, &mut parts, problems),
+                Section::Relationships => self.relationship(member, &mut parts),
+                Section::OddRelationship => self.odd_relationship(member, &mut parts, problems),
                 Section::Record if is_given(member) => parts.extra.record.extend(given.replace(member)),
                 Section::Record => self.of_record(member, &mut parts, problems),
             }
@@ -189,19 +190,18 @@ impl Gatherer<'_> {
         }
     }
 
-    /// Takes a member of `relationships`.
-    fn relationship<'a>(self, member: Member<'a>, parts: &mut Parts<'a>, problems: &mut Problems) {
+    /// Takes a relationship that is no object.
+    fn odd_relationship<'a>(self, member: Member<'a>, parts: &mut Parts<'a>, problems: &mut Problems) {
         let Some(found) = json::kind(member.value) else { return };
-        if !member.value.starts_with('{') {
-            problems.count("relationships", Mismatch::Relationship, found);
-            if self.plan.odd_relationship(member.name().as_deref()) == Leftovers::Kept {
-                parts.extra.odd_relationships.push(member);
-            }
-            return;
+        problems.count("relationships", Mismatch::Relationship, found);
+        if self.plan.odd_relationship(member.name().as_deref()) == Leftovers::Kept {
+            parts.extra.odd_relationships.push(member);
         }
-        let Some(value) = json::member(member.value, "data") else { return };
-        let data = Member { key: member.key, value };
-        match member.name().and_then(|name| self.plan.relationship(&name)) {
+    }
+
+    /// Takes the data of a relationship.
+    fn relationship<'a>(self, data: Member<'a>, parts: &mut Parts<'a>) {
+        match data.name().and_then(|name| self.plan.relationship(&name)) {
             Some(Target::Value(slot)) => parts.put(Some(slot), data),
             Some(Target::Unclaimed(slot)) => {
                 parts.put(Some(slot), data);

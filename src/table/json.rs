@@ -164,7 +164,7 @@ pub(super) fn kind(json: &str) -> Option<JsonKind> {
 /// # Errors
 /// Bytes that are no JSON.
 pub(super) fn object(json: &[u8]) -> serde_json::Result<Option<&str>> {
-    let text = str::from_utf8(json).map_err(serde_json::Error::custom)?;
+    let text = simdutf8::basic::from_utf8(json).map_err(serde_json::Error::custom)?;
     if text.trim_ascii_start().starts_with('{') {
         return Ok(Some(text));
     }
@@ -191,7 +191,7 @@ pub(super) fn text(json: &str) -> Result<Cow<'_, str>, Mismatch> {
     let Some(inner) = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
         return Err(wrong_type(json));
     };
-    if !inner.contains('\\') {
+    if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
         return Ok(Cow::Borrowed(inner));
     }
     serde_json::from_str(json).map(Cow::Owned).map_err(|_| Mismatch::Escape)

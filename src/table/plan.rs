@@ -6,7 +6,9 @@
 
 mod build;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::FxHashMap;
 
 use super::treatment::{HashKey, Treatments};
 use crate::catalog::{Given, SystemColumn};
@@ -24,7 +26,8 @@ pub(super) const ATTRIBUTES: Node = 0;
 #[derive(Debug)]
 pub(super) struct Plan {
     objects: Vec<Object>,
-    relationships: HashMap<String, Target>,
+    // Names come from schemas, so that no record can choose ones that collide.
+    relationships: FxHashMap<String, Target>,
     /// Relationships of which nothing is left over.
     treated_relationships: BTreeSet<String>,
     given: BTreeMap<Given, Slot>,
@@ -51,7 +54,7 @@ pub(super) struct Object {
     /// Its dotted path; empty for `attributes`.
     pub(super) path: String,
     pub(super) parent: Option<Node>,
-    members: HashMap<String, Target>,
+    members: FxHashMap<String, Target>,
     /// Where its own text waits, if elements are in it.
     pub(super) whole: Option<Slot>,
     /// What becomes of the value when it is no object.

@@ -17,13 +17,13 @@ impl Plan {
             key: String::new(),
             path: String::new(),
             parent: None,
-            members: HashMap::new(),
+            members: HashMap::default(),
             whole: None,
             misfit: Leftovers::Kept,
         };
         let mut plan = Self {
             objects: vec![root],
-            relationships: HashMap::new(),
+            relationships: HashMap::default(),
             treated_relationships: BTreeSet::new(),
             given: BTreeMap::new(),
             id: Claim::None,
@@ -152,7 +152,7 @@ impl Plan {
             key,
             path,
             parent: Some(parent),
-            members: HashMap::new(),
+            members: HashMap::default(),
             whole: None,
             misfit: Leftovers::Kept,
         });
