@@ -83,11 +83,9 @@ fn start() -> DateTime<Utc> {
 impl Play {
     fn new(scenario: &Scenario, time: Time) -> Self {
         let Scenario { source, pipelines, .. } = scenario;
-        let limits = if scenario.switches.org_limit < 1_000 {
-            "  requests_per_minute: 200\n  search_requests_per_minute: 30\n"
-        } else {
-            "  requests_per_minute: 9000000\n  search_requests_per_minute: 9000000\n"
-        };
+        let limit = |limit: u64| if limit <= 1_000 { limit } else { 9_000_000 };
+        let (all, searches) = (limit(scenario.switches.org_limit), limit(scenario.switches.search_limit));
+        let limits = format!("  requests_per_minute: {all}\n  search_requests_per_minute: {searches}\n");
         let text = format!(
             "source:\n  base_url: http://127.0.0.1:9\n  rate_share: 1.0\n  reconcile: {{max_deletes: 100%}}\n{limits}{source}\
              destination: {{url: 's3://bucket/lake'}}\npipelines: {{{pipelines}}}\n"

@@ -8,6 +8,7 @@ mod conduct;
 mod faults;
 mod late;
 mod oracle;
+mod pace;
 mod process;
 mod scenario;
 mod source;

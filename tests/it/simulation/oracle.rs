@@ -153,18 +153,18 @@ async fn version(play: &mut Play, name: &'static str, told: &Told, commit: &Comm
     if play.scenario.switches.index_lag_ms > SETTLED {
         return Ok(());
     }
-    complete(play, name, told, &found, &state).map_err(|told| format!("{}: {told}", commit.path))
+    let cursor = told.cursor.unwrap_or(i64::MIN);
+    complete(play, name, cursor, &found, &state).map_err(|told| format!("{}: {told}", commit.path))
 }
 
 /// Every record that was updated before the cursor stands in the table as it is.
 fn complete(
     play: &Play,
     name: &str,
-    told: &Told,
+    cursor: i64,
     found: &BTreeMap<String, Version>,
     state: &State,
 ) -> Result<(), String> {
-    let cursor = told.cursor.unwrap_or(i64::MIN);
     for (id, record) in &state[name] {
         let (_, updated, deleted) = *record;
         if updated >= cursor || (deleted && is_hidden(play, name, updated)) {
@@ -192,13 +192,14 @@ fn is_hidden(play: &Play, name: &str, updated: i64) -> bool {
     play.scenario.switches.deleted_in_search == Visibility::Hidden || (name == "notes" && updated < SEARCHED)
 }
 
-/// The tables have everything before their cursors, also what the index has shown late, but within the overlap.
+/// The tables have everything, also what the index has shown late, but within the overlap: whatever their logs say, the
+/// run that has just ended believes so, and nothing has happened for an hour.
 pub(super) async fn caught_up(play: &mut Play) -> Result<(), String> {
     let state = Arc::clone(play.source.states.lock().unwrap().last().unwrap());
     for (_, name) in FOLLOWED.into_iter().filter(|(_, name)| *name != "users") {
         let Some(told) = play.told.get(name).cloned() else { continue };
         let found = table(play, name, &told).await?;
-        complete(play, name, &told, &found, &state).map_err(|told| format!("an hour later: {name}: {told}"))?;
+        complete(play, name, i64::MAX, &found, &state).map_err(|told| format!("an hour later: {name}: {told}"))?;
     }
     Ok(())
 }
