@@ -154,7 +154,8 @@ async fn version(play: &mut Play, name: &'static str, told: &Told, commit: &Comm
         return Ok(());
     }
     let cursor = told.cursor.unwrap_or(i64::MIN);
-    complete(play, name, cursor, &found, &state).map_err(|told| format!("{}: {told}", commit.path))
+    complete(play, name, cursor, &found, &state)
+        .map_err(|told| format!("{}: the cursor is {cursor}, and {told}", commit.path))
 }
 
 /// Every record that was updated before the cursor stands in the table as it is.
@@ -176,7 +177,7 @@ fn complete(
             DeleteStamp::Keeps => row.1 == updated,
         });
         if !is_same {
-            return Err(format!("the cursor is {cursor}, and {id} is {row:?} where the source has {record:?}"));
+            return Err(format!("{id} is {row:?} where the source has {record:?}"));
         }
     }
     Ok(())
