@@ -81,9 +81,11 @@ struct Survey {
 }
 
 impl Survey {
-    /// Takes note of a file that no row changes: the smallest one below the limit can take up new rows.
+    /// Takes note of a file that no row changes: the last one below the limit can take up new rows, whose keys are the
+    /// greatest in most tables. Any other one would come to lie over all that follow it.
     fn leave(&mut self, untouched: Touched, limit: u64) {
-        if untouched.file.size < self.small.as_ref().map_or(limit, |small| small.file.size) {
+        let is_last = self.small.as_ref().is_none_or(|small| small.file.max_key <= untouched.file.max_key);
+        if untouched.file.size < limit && is_last {
             self.small = Some(untouched);
         }
     }
@@ -135,13 +137,11 @@ impl Upsert {
         if touched.is_empty() && inserts.is_empty() {
             return Ok(Prepared { change: Change { add_columns, ..Change::default() }, counts, outcomes });
         }
-        if let Some(home) = touched.iter_mut().find(|touched| touched.file.size < self.small_file) {
+        if !inserts.is_empty()
+            && let Some(home) = self.home(&mut touched, small)
+        {
             home.rows.append(&mut inserts);
             home.rows.sort_unstable();
-        } else if let Some(mut small) = small.filter(|_| !inserts.is_empty()) {
-            small.rows.append(&mut inserts);
-            small.rows.sort_unstable();
-            touched.push(small);
         }
         let mut output = Output::new(table, add_columns.clone(), self.order());
         for Touched { file, rows } in &touched {
@@ -158,6 +158,16 @@ impl Upsert {
             counts,
             outcomes,
         })
+    }
+
+    /// The file that takes up new rows: the last small one. Where there is none, they get files of their own.
+    fn home<'t>(&self, touched: &'t mut Vec<Touched>, untouched: Option<Touched>) -> Option<&'t mut Touched> {
+        let is_small = |touched: &Touched| touched.file.size < self.small_file;
+        let last = touched.iter().filter(|touched| is_small(touched)).map(|touched| &touched.file.max_key).max();
+        let further = untouched.filter(|small| last.is_none_or(|last| *last < small.file.max_key));
+        touched.extend(further);
+        let small_ones = touched.iter_mut().filter(|touched| is_small(touched));
+        small_ones.max_by(|one, other| one.file.max_key.cmp(&other.file.max_key))
     }
 
     /// The rows of `incoming` that are older than what this version of the table has.

@@ -198,6 +198,37 @@ proptest! {
     }
 }
 
+/// The greatest key of each file, in order.
+async fn last_keys(table: &Table) -> Vec<String> {
+    let mut keys: Vec<_> = table.files("id").await.unwrap().into_iter().filter_map(|file| file.max_key).collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn new_rows_join_the_last_small_file_also_where_a_smaller_one_is_there_or_changes() {
+    on_runtime(async {
+        let mut fixture = Fixture::new("notes").await;
+        let policy = MergePolicy::Update(Deletes::Soft);
+        let (apart, folding) =
+            (Upsert::leaving_small_files(&fixture.schema, policy), Upsert::new(&fixture.schema, policy));
+        let note = |id: u32, rev: u32| format!(r#"{{"type":"note","id":"{id:02}","attributes":{{"rev":{rev}}}}}"#);
+        let steps = [
+            (&apart, vec![note(10, 1)], vec!["10"]),
+            (&apart, (20..40).map(|id| note(id, 1)).collect(), vec!["10", "39"]),
+            (&folding, vec![note(50, 1)], vec!["10", "50"]),
+            // The first file changes, and the last one does not.
+            (&folding, vec![note(10, 2), note(11, 1)], vec!["10", "50"]),
+            (&folding, vec![note(10, 3), note(50, 2), note(60, 1)], vec!["10", "60"]),
+        ];
+        for (upsert, texts, expected) in steps {
+            let prepared = upsert.prepare(&fixture.table, &fixture.converted(&texts), None).await.unwrap();
+            assert!(fixture.commit(prepared).await);
+            assert_eq!(last_keys(&fixture.table).await, expected, "{texts:?}");
+        }
+    });
+}
+
 /// A forward of a conversation: its conversation, its number there, and its text.
 type Forward = (u8, u8, u8);
 
