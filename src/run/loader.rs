@@ -310,9 +310,13 @@ impl Loader {
         let transactions = self.home.transactions(&table, Some(&self.progress(reached))).await?;
         let note = self.noted(table::MergeCounts::default());
         let change = crate::lake::Change { transactions, note, ..crate::lake::Change::default() };
-        let (CommitOutcome::Committed(table) | CommitOutcome::Conflict(table)) = table.commit(change).await?;
-        self.home.moved_to(table);
-        self.commits += 1;
+        match table.commit(change).await? {
+            CommitOutcome::Committed(table) => {
+                self.home.moved_to(table);
+                self.commits += 1;
+            }
+            CommitOutcome::Conflict(table) => self.home.moved_to(table),
+        }
         Ok(())
     }
 
