@@ -4,9 +4,10 @@
 //! keys follow all others, are taken up by that one. A layout that is so already is left as it is.
 
 use super::output::FILE_SIZE;
-use super::upsert::SMALL_FILE;
 use crate::lake::DataFile;
 
+/// A file below this size is merged with its neighbour.
+const SMALL_FILE: u64 = 16 * 1024 * 1024;
 /// Streams that are read at once: each holds a row group.
 const MOST_STREAMS: usize = 8;
 /// Bytes that one commit merges, as far as two files do not exceed them: what a conflict may cost.

@@ -21,8 +21,9 @@ use crate::table::{
     TableSchema, conform,
 };
 
-/// A file below this size takes up new rows, so that small commits do not leave small files behind.
-pub(super) const SMALL_FILE: u64 = 16 * 1024 * 1024;
+/// A file below this size takes up new rows, so that small commits leave few small files behind. It is low because such a
+/// file is written again for the sake of any new row, and in a backfill by each commit until it has this size.
+const OPEN_FILE: u64 = 4 * 1024 * 1024;
 /// Rows of a stored file in memory at once while it is written again.
 const MERGE_ROWS: usize = 8192;
 /// New rows that are copied at once on their way into a file.
@@ -34,7 +35,7 @@ pub(super) struct Upsert {
     entity: EntityName,
     schema: TableSchema,
     policy: MergePolicy,
-    small_file: u64,
+    open_file: u64,
 }
 
 /// A change that is ready to be committed, and what it does to the rows.
@@ -75,7 +76,7 @@ struct Survey {
     touched: Vec<Touched>,
     /// Incoming rows that some file holds already.
     known: BTreeSet<u64>,
-    small: Option<Touched>,
+    open: Option<Touched>,
     counts: MergeCounts,
     outcomes: Outcomes,
 }
@@ -84,22 +85,22 @@ impl Survey {
     /// Takes note of a file that no row changes: the last one below the limit can take up new rows, whose keys are the
     /// greatest in most tables. Any other one would come to lie over all that follow it.
     fn leave(&mut self, untouched: Touched, limit: u64) {
-        let is_last = self.small.as_ref().is_none_or(|small| small.file.max_key <= untouched.file.max_key);
+        let is_last = self.open.as_ref().is_none_or(|open| open.file.max_key <= untouched.file.max_key);
         if untouched.file.size < limit && is_last {
-            self.small = Some(untouched);
+            self.open = Some(untouched);
         }
     }
 }
 
 impl Upsert {
     pub(super) fn new(schema: &TableSchema, policy: MergePolicy) -> Self {
-        Self { entity: schema.entity().clone(), schema: schema.clone(), policy, small_file: SMALL_FILE }
+        Self { entity: schema.entity().clone(), schema: schema.clone(), policy, open_file: OPEN_FILE }
     }
 
     /// One that leaves the rows of each commit in a file of their own.
     #[cfg(test)]
     pub(super) fn leaving_small_files(schema: &TableSchema, policy: MergePolicy) -> Self {
-        Self { small_file: 0, ..Self::new(schema, policy) }
+        Self { open_file: 0, ..Self::new(schema, policy) }
     }
 
     fn order(&self) -> &RowOrder {
@@ -129,7 +130,7 @@ impl Upsert {
         let add_columns = self.missing_columns(table);
         let schema = widened(table.schema(), &add_columns);
         let survey = self.survey(table, &schema, incoming, replaced).await?;
-        let Survey { mut touched, known, small, mut counts, mut outcomes } = survey;
+        let Survey { mut touched, known, open, mut counts, mut outcomes } = survey;
         let mut inserts: Vec<u64> = (0..incoming.num_rows() as u64).filter(|row| !known.contains(row)).collect();
         counts.absorb(self.compare_new(&schema, incoming, &mut inserts)?);
         outcomes.changed.extend(&inserts);
@@ -138,7 +139,7 @@ impl Upsert {
             return Ok(Prepared { change: Change { add_columns, ..Change::default() }, counts, outcomes });
         }
         if !inserts.is_empty()
-            && let Some(home) = self.home(&mut touched, small)
+            && let Some(home) = self.home(&mut touched, open)
         {
             home.rows.append(&mut inserts);
             home.rows.sort_unstable();
@@ -160,14 +161,14 @@ impl Upsert {
         })
     }
 
-    /// The file that takes up new rows: the last small one. Where there is none, they get files of their own.
+    /// The file that takes up new rows: the last open one. Where there is none, they get files of their own.
     fn home<'t>(&self, touched: &'t mut Vec<Touched>, untouched: Option<Touched>) -> Option<&'t mut Touched> {
-        let is_small = |touched: &Touched| touched.file.size < self.small_file;
-        let last = touched.iter().filter(|touched| is_small(touched)).map(|touched| &touched.file.max_key).max();
-        let further = untouched.filter(|small| last.is_none_or(|last| *last < small.file.max_key));
+        let is_open = |touched: &Touched| touched.file.size < self.open_file;
+        let last = touched.iter().filter(|touched| is_open(touched)).map(|touched| &touched.file.max_key).max();
+        let further = untouched.filter(|open| last.is_none_or(|last| *last < open.file.max_key));
         touched.extend(further);
-        let small_ones = touched.iter_mut().filter(|touched| is_small(touched));
-        small_ones.max_by(|one, other| one.file.max_key.cmp(&other.file.max_key))
+        let open_ones = touched.iter_mut().filter(|touched| is_open(touched));
+        open_ones.max_by(|one, other| one.file.max_key.cmp(&other.file.max_key))
     }
 
     /// The rows of `incoming` that are older than what this version of the table has.
@@ -194,7 +195,7 @@ impl Upsert {
                 found.stored = matching::union(&found.stored, &others);
             }
             if found.stored.is_empty() {
-                survey.leave(Touched { file, rows: Vec::new() }, self.small_file);
+                survey.leave(Touched { file, rows: Vec::new() }, self.open_file);
                 continue;
             }
             let compared = self.compare(table, &file, schema, incoming, &found, replaced).await?;
@@ -218,7 +219,7 @@ impl Upsert {
             if is_touched {
                 survey.touched.push(file);
             } else {
-                survey.leave(file, self.small_file);
+                survey.leave(file, self.open_file);
             }
         }
         survey.outcomes.stale.sort_unstable();

@@ -153,11 +153,11 @@ proptest! {
     /// Small files are folded (`u64::MAX`) or each commit leaves its own (`0`); the rows are the same.
     #[test]
     fn a_table_is_what_the_model_says_after_every_batch(
-        batches in vec(copies(), 1..6), policy in policies(), small_file in prop_oneof![Just(0), Just(u64::MAX)],
+        batches in vec(copies(), 1..6), policy in policies(), open_file in prop_oneof![Just(0), Just(u64::MAX)],
     ) {
         on_runtime(async {
             let mut fixture = Fixture::new("notes").await;
-            let upsert = Upsert { small_file, ..Upsert::new(&fixture.schema, policy) };
+            let upsert = Upsert { open_file, ..Upsert::new(&fixture.schema, policy) };
             let mut model = Model::new();
             for batch in &batches {
                 let before = model.clone();
@@ -170,7 +170,7 @@ proptest! {
                 let again = upsert.prepare(&fixture.table, &incoming, None).await.unwrap();
                 assert_eq!(again.counts.changes(), 0, "the same rows again");
             }
-            if small_file > 0 {
+            if open_file > 0 {
                 assert!(fixture.table.files("id").await.unwrap().len() <= 1, "small files were left behind");
             }
         });
@@ -206,7 +206,7 @@ async fn last_keys(table: &Table) -> Vec<String> {
 }
 
 #[test]
-fn new_rows_join_the_last_small_file_also_where_a_smaller_one_is_there_or_changes() {
+fn new_rows_join_the_last_open_file_also_where_a_smaller_one_is_there_or_changes() {
     on_runtime(async {
         let mut fixture = Fixture::new("notes").await;
         let policy = MergePolicy::Update(Deletes::Soft);
@@ -250,11 +250,11 @@ proptest! {
     #[test]
     fn all_rows_of_the_parents_that_were_read_are_replaced_together(
         rounds in vec(forwards(), 1..6), surplus in prop_oneof![Just(Deletes::Soft), Just(Deletes::Hard)],
-        small_file in prop_oneof![Just(0), Just(u64::MAX)],
+        open_file in prop_oneof![Just(0), Just(u64::MAX)],
     ) {
         on_runtime(async {
             let mut fixture = Fixture::new("conversation_forwards").await;
-            let upsert = Upsert { small_file, ..Upsert::new(&fixture.schema, MergePolicy::Update(surplus)) };
+            let upsert = Upsert { open_file, ..Upsert::new(&fixture.schema, MergePolicy::Update(surplus)) };
             let mut model: BTreeMap<String, (String, String, bool)> = BTreeMap::new();
             for (read, found) in &rounds {
                 let found: BTreeMap<String, Forward> = found.iter().filter(|one| read.contains(&one.0)).map(|one| (forward_id(*one), *one)).collect();
