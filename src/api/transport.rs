@@ -161,7 +161,9 @@ impl Transport {
 
     async fn body(&self, mut response: Response) -> Result<Bytes, Cause> {
         let limit = self.patience.max_bytes;
-        let mut body = BytesMut::new();
+        // Known unless the answer is compressed. Otherwise it is copied each time that it outgrows its place.
+        let announced = response.content_length().unwrap_or_default().min(limit);
+        let mut body = BytesMut::with_capacity(usize::try_from(announced).unwrap_or_default());
         while let Some(chunk) = response.chunk().await.map_err(|error| cause_of(&error, self.patience.answer))? {
             if length(&body).saturating_add(length(&chunk)) > limit {
                 return Err(Cause::Oversize(limit));
