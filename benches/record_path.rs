@@ -20,6 +20,7 @@ use http::Request;
 use kustlake::api::{Content, Page};
 use kustlake::catalog::Catalog;
 use kustlake::lake::file_properties;
+use kustlake::resource::RawResource;
 use kustlake::table::{Converter, TableSchema, UnknownAttributes, newest_by_key};
 use kustlake_sim::{ClockSpec, SimServer, Switches, WorldSpec};
 use parquet::arrow::ArrowWriter;
@@ -69,7 +70,7 @@ fn parsed(answers: &[Bytes]) -> Vec<Page> {
 
 fn converted(converter: &Converter, pages: &[Page]) -> Vec<RecordBatch> {
     let batch = |page: &Page| {
-        let records: Vec<&[u8]> = page.records.iter().map(|record| record.json.as_ref()).collect();
+        let records: Vec<RawResource<'_>> = page.records.iter().map(|record| record.resource.raw()).collect();
         converter.convert(&records, DateTime::UNIX_EPOCH).expect("the records are JSON").batch
     };
     pages.iter().map(batch).collect()
@@ -113,7 +114,7 @@ fn lines(answers: &[Bytes]) -> (Vec<u8>, SchemaRef) {
     let records: Vec<Value> = parsed(answers)
         .iter()
         .flat_map(|page| &page.records)
-        .map(|record| serde_json::from_slice(&record.json).expect("a record"))
+        .map(|record| serde_json::from_slice(&record.resource).expect("a record"))
         .collect();
     let of = |part: &str| -> Fields {
         let names: BTreeSet<&String> =

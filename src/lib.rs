@@ -7,6 +7,7 @@ pub mod config;
 pub mod cpu;
 pub mod extract;
 pub mod lake;
+pub mod resource;
 pub mod run;
 pub mod table;
 pub mod window;

@@ -16,7 +16,7 @@ pub fn check(body: &[u8]) {
         assert_eq!(full, ids, "whole records are also an answer to a question for ids");
     }
     let Ok(page) = ids else { return };
-    for part in page.records.iter().map(|record| &record.json).chain(&page.included) {
+    for part in page.records.iter().map(|record| &*record.resource).chain(&page.included) {
         assert!(within(&part.as_ptr_range(), &body.as_ptr_range()), "a part has memory of its own");
         assert!(serde_json::from_slice::<IgnoredAny>(part).is_ok(), "a part is no JSON");
     }

@@ -32,7 +32,7 @@ pub fn check(record: &[u8]) {
     // Every record goes through here, whether or not something is given to it.
     let record = with_given(record, &GivenValues::default());
     let read_at = DateTime::UNIX_EPOCH;
-    let converted = match table.converter.convert(&[&record], read_at) {
+    let converted = match table.converter.convert(&[record.as_slice()], read_at) {
         Ok(converted) => converted,
         Err(error) => {
             assert!(matches!(error, ConvertError::Malformed { .. }), "{error}");

@@ -3,36 +3,40 @@
 //! The rule: an answer of megabytes is read once as a whole, with the few values of each resource that the walks look
 //! at. Whatever is odd about it is read once more, with more patience and the same outcome for all that is not odd.
 
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::json::{Both, Found, members, members_with, name_of};
+use super::json::members;
 use super::page::BadPage;
+use crate::resource::{Section, Sections, characters};
 
 /// The parts of an answer.
 pub(super) struct Envelope<'a> {
-    pub(super) data: Result<Vec<Resource<'a>>, BadPage>,
+    pub(super) data: Result<Vec<Item<'a>>, BadPage>,
     pub(super) included: Option<&'a RawValue>,
     pub(super) links: Option<&'a RawValue>,
     pub(super) meta: Option<&'a RawValue>,
 }
 
 /// A resource as received, if it is one.
-pub(super) struct Resource<'a> {
+pub(super) struct Item<'a> {
     pub(super) json: &'a str,
     /// None of what is no object.
     pub(super) head: Option<Head<'a>>,
+    /// None of what is no object.
+    pub(super) sections: Option<Sections<'a>>,
 }
 
-/// What decides about a resource.
+/// What decides about a resource; JSON texts.
+#[derive(Default)]
 pub(super) struct Head<'a> {
-    pub(super) id: Option<&'a RawValue>,
-    /// Of its attributes: `updatedAt`, `createdAt`, `rev`, `deleted`.
-    pub(super) stamps: Found<'a, 4>,
+    pub(super) id: Option<&'a str>,
+    pub(super) updated_at: Option<&'a str>,
+    pub(super) created_at: Option<&'a str>,
+    pub(super) rev: Option<&'a str>,
+    pub(super) deleted: Option<&'a str>,
 }
-
-const STAMPS: [&str; 4] = ["updatedAt", "createdAt", "rev", "deleted"];
 
 impl<'a> Envelope<'a> {
     /// Cuts an answer.
@@ -45,8 +49,8 @@ impl<'a> Envelope<'a> {
 
     fn patiently(text: &'a str) -> Result<Self, BadPage> {
         let [data, included, links, meta] = members(text, ["data", "included", "links", "meta"])?;
-        let resource = |raw: &'a RawValue| Resource { json: raw.get(), head: Head::of(raw.get()) };
-        let data = resources(data).map(|data| data.into_iter().map(resource).collect());
+        let data = resources(data)
+            .map(|data| data.into_iter().map(|raw| Item::of(raw.get(), Sections::read(raw.get()).ok())).collect());
         Ok(Self { data, included, links, meta })
     }
 }
@@ -60,19 +64,28 @@ pub(super) fn resources(data: Option<&RawValue>) -> Result<Vec<&RawValue>, BadPa
     serde_json::from_str(data.get()).map_err(|_| BadPage::NoData)
 }
 
-impl<'a> Head<'a> {
-    /// That of the resource with this JSON text, if it is an object.
-    fn of(json: &'a str) -> Option<Self> {
-        let ([id], stamps) = members_with(json, ["id"], "attributes", STAMPS).ok()?;
-        Some(Self { id, stamps })
+impl<'a> Item<'a> {
+    fn of(json: &'a str, sections: Option<Sections<'a>>) -> Self {
+        Self { json, head: sections.as_ref().map(Head::among), sections }
     }
 }
 
-/// Refuses a resource whose attributes are no object.
-impl<'de> Deserialize<'de> for Head<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let ([id], stamps) = deserializer.deserialize_map(Both::new(["id"], "attributes", STAMPS))?;
-        Ok(Self { id, stamps })
+impl<'a> Head<'a> {
+    /// That of the resource with these members.
+    fn among(sections: &Sections<'a>) -> Self {
+        let mut head = Self::default();
+        for (section, member) in &sections.members {
+            let place = match (section, member.name().as_deref()) {
+                (Section::Resource, Some("id")) => &mut head.id,
+                (Section::Attributes, Some("updatedAt")) => &mut head.updated_at,
+                (Section::Attributes, Some("createdAt")) => &mut head.created_at,
+                (Section::Attributes, Some("rev")) => &mut head.rev,
+                (Section::Attributes, Some("deleted")) => &mut head.deleted,
+                _ => continue,
+            };
+            *place = Some(member.value);
+        }
+        head
     }
 }
 
@@ -86,7 +99,7 @@ impl<'a> Rest<'a> {
         loop {
             let key: &RawValue = self.value()?;
             self.mark(':')?;
-            match name_of(key).as_deref()? {
+            match characters(key.get()).as_deref()? {
                 "data" if data.is_none() => data = Some(self.resources()?),
                 "included" if included.is_none() => included = Some(self.value()?),
                 "links" if links.is_none() => links = Some(self.value()?),
@@ -106,7 +119,7 @@ impl<'a> Rest<'a> {
         is_all.then_some(Envelope { data: Ok(data?), included, links, meta })
     }
 
-    fn resources(&mut self) -> Option<Vec<Resource<'a>>> {
+    fn resources(&mut self) -> Option<Vec<Item<'a>>> {
         let mut resources = Vec::new();
         self.mark('[')?;
         if self.mark(']').is_some() {
@@ -114,9 +127,12 @@ impl<'a> Rest<'a> {
         }
         loop {
             let before = trimmed(self.0);
-            let head = self.value()?;
+            let sections = match self.value() {
+                Some(sections) => sections,
+                None => Sections::read(self.value::<&RawValue>()?.get()).ok()?,
+            };
             let json = before.get(..before.len() - self.0.len())?;
-            resources.push(Resource { json, head: Some(head) });
+            resources.push(Item::of(json, Some(sections)));
             if self.mark(',').is_none() {
                 self.mark(']')?;
                 return Some(resources);
@@ -153,8 +169,8 @@ mod tests {
 
     fn told<'a>(envelope: &Envelope<'a>) -> Told<'a> {
         let text = |raw: Option<&'a RawValue>| raw.map(RawValue::get);
-        let of = |one: &Resource<'a>| {
-            let stamp = one.head.as_ref().and_then(|head| text(head.stamps[0]));
+        let of = |one: &Item<'a>| {
+            let stamp = one.head.as_ref().and_then(|head| head.updated_at);
             (one.json, one.head.is_some(), stamp)
         };
         let data = envelope.data.as_ref().ok().map(|data| data.iter().map(of).collect());

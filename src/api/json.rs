@@ -3,13 +3,14 @@
 //! The rule: what is not asked for is skipped in constant stack, however deep it nests, and a member
 //! of an unexpected type is absent rather than an error.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+use crate::resource::characters;
 
 /// Members that were asked for, in the order of their names.
 pub(super) type Found<'a, const N: usize> = [Option<&'a RawValue>; N];
@@ -25,29 +26,14 @@ pub(super) fn members<'a, const N: usize>(json: &'a str, names: [&str; N]) -> Re
     Ok(found)
 }
 
-/// The same for an object and another one in its member `below`, at once. If that is no object, nothing is found in it.
-///
-/// # Errors
-/// Those of [`members`].
-pub(super) fn members_with<'a, const N: usize, const M: usize>(
-    json: &'a str,
-    names: [&str; N],
-    below: &str,
-    inner: [&str; M],
-) -> Result<(Found<'a, N>, Found<'a, M>), serde_json::Error> {
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    let both = Both::new(names, below, inner);
-    if let Ok(found) = deserializer.deserialize_map(both).and_then(|found| deserializer.end().map(|()| found)) {
-        return Ok(found);
-    }
-    let [object] = members(json, [below])?;
-    let found = object.and_then(|object| members(object.get(), inner).ok());
-    Ok((members(json, names)?, found.unwrap_or([None; M])))
-}
-
 /// The value as a `T`; `None` if it is absent or of another type.
 pub(super) fn value<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
-    serde_json::from_str(raw?.get()).ok()
+    value_of(raw.map(RawValue::get))
+}
+
+/// The same for a JSON text.
+pub(super) fn value_of<'a, T: Deserialize<'a>>(json: Option<&'a str>) -> Option<T> {
+    serde_json::from_str(json?).ok()
 }
 
 /// The value at the end of a path of names, beginning in the JSON text of an object.
@@ -101,34 +87,6 @@ struct Members<'n, const N: usize> {
     names: [&'n str; N],
 }
 
-/// Finds members of an object and of another one in it.
-pub(super) struct Both<'n, const N: usize, const M: usize> {
-    names: Members<'n, N>,
-    below: &'n str,
-    inner: Members<'n, M>,
-}
-
-impl<'n, const N: usize, const M: usize> Both<'n, N, M> {
-    /// Members with these names, and those of the member `below`: any other value of it is an error.
-    pub(super) const fn new(names: [&'n str; N], below: &'n str, inner: [&'n str; M]) -> Self {
-        Self { names: Members { names }, below, inner: Members { names: inner } }
-    }
-}
-
-impl<'a, const N: usize> Members<'_, N> {
-    /// Keeps the value of the member `key` if it was asked for, and passes over any other one.
-    fn take<A: MapAccess<'a>>(&self, key: &RawValue, map: &mut A, found: &mut Found<'a, N>) -> Result<(), A::Error> {
-        let name = name_of(key);
-        match self.names.iter().zip(found).find(|(asked, _)| name.as_deref() == Some(**asked)) {
-            Some((_, slot)) => *slot = Some(map.next_value()?),
-            None => {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-}
-
 impl<'a, const N: usize> Visitor<'a> for Members<'_, N> {
     type Value = Found<'a, N>;
 
@@ -139,47 +97,16 @@ impl<'a, const N: usize> Visitor<'a> for Members<'_, N> {
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = [None; N];
         while let Some(key) = map.next_key::<&'a RawValue>()? {
-            self.take(key, &mut map, &mut found)?;
+            let name = characters(key.get());
+            match self.names.iter().zip(&mut found).find(|(asked, _)| name.as_deref() == Some(**asked)) {
+                Some((_, slot)) => *slot = Some(map.next_value()?),
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
         }
         Ok(found)
     }
-}
-
-impl<'a, const N: usize> DeserializeSeed<'a> for Members<'_, N> {
-    type Value = Found<'a, N>;
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'a, const N: usize, const M: usize> Visitor<'a> for Both<'_, N, M> {
-    type Value = (Found<'a, N>, Found<'a, M>);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut found, mut inner) = ([None; N], [None; M]);
-        while let Some(key) = map.next_key::<&'a RawValue>()? {
-            if name_of(key).as_deref() == Some(self.below) {
-                inner = map.next_value_seed(self.inner)?;
-            } else {
-                self.names.take(key, &mut map, &mut found)?;
-            }
-        }
-        Ok((found, inner))
-    }
-}
-
-/// The name of a member. One with an escape that is no character has none, and harms no other.
-pub(super) fn name_of(key: &RawValue) -> Option<Cow<'_, str>> {
-    let key = key.get();
-    if key.contains('\\') {
-        return serde_json::from_str(key).map(Cow::Owned).ok();
-    }
-    key.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed)
 }
 
 #[cfg(test)]
@@ -192,32 +119,6 @@ mod tests {
         assert_eq!(value::<String>(a).as_deref(), Some("x\ny"));
         assert_eq!(value::<bool>(b), Some(true));
         assert!(is_null(c));
-    }
-
-    #[test]
-    fn members_of_two_objects_are_found_as_one_after_the_other() {
-        for json in [
-            r#"{"id": "x", "in": {"a": 1, "b": null}, "a": 9}"#,
-            r#"{"in": {"a": 1}, "id": 5, "in": {"b": 2}, "\u0069d": "x"}"#,
-            r#"{"in": {"\ud800": 1, "a": {}}, "id": {}}"#,
-            r#"{"id": "x", "in": [1]}"#,
-            r#"{"in": {"a": 1}, "in": null}"#,
-            "{}",
-            r#"{"in": {"a": 1}"#,
-            r#"{"in": {"a" 1}}"#,
-            "[]",
-        ] {
-            fn texts(found: Found<'_, 2>) -> [Option<&str>; 2] {
-                found.map(|raw| raw.map(RawValue::get))
-            }
-            let apart = members(json, ["id", "in"]).map(|[id, object]| {
-                let inner = object.and_then(|object| members(object.get(), ["a", "b"]).ok());
-                (id.map(RawValue::get), texts(inner.unwrap_or([None; 2])))
-            });
-            let once = members_with(json, ["id"], "in", ["a", "b"]);
-            let once = once.map(|([id], inner)| (id.map(RawValue::get), texts(inner)));
-            assert_eq!(once.ok(), apart.ok(), "{json}");
-        }
     }
 
     #[test]

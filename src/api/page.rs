@@ -10,9 +10,10 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use super::envelope::{Envelope, Head, Resource, resources};
-use super::json::{is_null, members, value};
+use super::envelope::{Envelope, Head, Item, resources};
+use super::json::{is_null, members, value, value_of};
 use super::search::Content;
+use crate::resource::{Resource, characters};
 
 /// One answer: records in the order of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +57,7 @@ pub struct Record {
     /// `attributes.deleted`, the soft delete.
     pub deleted: bool,
     /// The resource object as received: a part of the page's body, which stays in memory as long as any of its records.
-    pub json: Bytes,
+    pub resource: Resource,
 }
 
 /// The id of a record: 24 hexadecimal characters as a rule, but importers may choose others.
@@ -139,9 +140,9 @@ impl Page {
         let records = data?
             .into_iter()
             .enumerate()
-            .map(|(index, Resource { json, head })| {
+            .map(|(index, Item { json, head, sections })| {
                 match (head, content) {
-                    (Some(head), _) => Some(Record::read(body, json, &head)),
+                    (Some(head), _) => Some(Record::read(&head, Resource::of(body, json, sections.as_ref()))),
                     (None, Content::Full) => None,
                     (None, Content::IdsOnly) => Record::read_id(body, json),
                 }
@@ -182,24 +183,22 @@ impl Next {
 }
 
 impl Record {
-    /// `json` must be a part of `body`.
-    fn read(body: &Bytes, json: &str, head: &Head<'_>) -> Self {
-        let [updated_at, created_at, rev, deleted] = head.stamps;
+    fn read(head: &Head<'_>, resource: Resource) -> Self {
         Self {
-            id: value(head.id).and_then(record_id),
-            updated_at: instant(updated_at),
-            created_at: instant(created_at),
-            rev: value(rev),
-            deleted: value(deleted) == Some(true),
-            json: body.slice_ref(json.as_bytes()),
+            id: value_of(head.id).and_then(record_id),
+            updated_at: instant(head.updated_at),
+            created_at: instant(head.created_at),
+            rev: value_of(head.rev),
+            deleted: value_of(head.deleted) == Some(true),
+            resource,
         }
     }
 
     /// The same for a bare id.
     fn read_id(body: &Bytes, json: &str) -> Option<Self> {
         let id = Some(record_id(serde_json::from_str(json).ok()?)?);
-        let json = body.slice_ref(json.as_bytes());
-        Some(Self { id, updated_at: None, created_at: None, rev: None, deleted: false, json })
+        let resource = Resource::of(body, json, None);
+        Some(Self { id, updated_at: None, created_at: None, rev: None, deleted: false, resource })
     }
 }
 
@@ -207,8 +206,8 @@ fn record_id(id: String) -> Option<RecordId> {
     (!id.is_empty()).then(|| RecordId(id.into()))
 }
 
-fn instant(raw: Option<&RawValue>) -> Option<DateTime<Utc>> {
-    let instant = DateTime::parse_from_rfc3339(&value::<String>(raw)?).ok()?;
+fn instant(json: Option<&str>) -> Option<DateTime<Utc>> {
+    let instant = DateTime::parse_from_rfc3339(&characters(json?)?).ok()?;
     DateTime::from_timestamp_millis(instant.timestamp_millis())
 }
 
@@ -246,7 +245,7 @@ mod tests {
         assert_eq!(first.created_at.unwrap().to_rfc3339(), "2026-10-21T12:02:11+00:00");
         assert_eq!((first.rev, first.deleted), (Some(6), true));
         assert_eq!(page.included, [&br#"{"type": "x"}"#[..]]);
-        assert_eq!(&second.json[..], br#"{"type": "tag", "id": "a2" , "attributes":{"updatedAt":null} }"#);
+        assert_eq!(&second.resource[..], br#"{"type": "tag", "id": "a2" , "attributes":{"updatedAt":null} }"#);
         assert_eq!((second.updated_at, second.rev, second.deleted), (None, None, false));
     }
 
@@ -254,7 +253,7 @@ mod tests {
     fn records_share_the_memory_of_the_page() {
         let body = Bytes::copy_from_slice(LIST.as_bytes());
         let page = Page::parse(&body, Content::Full, None).unwrap();
-        assert!(page.records.iter().all(|record| body.as_ptr_range().contains(&record.json.as_ptr())));
+        assert!(page.records.iter().all(|record| body.as_ptr_range().contains(&record.resource.as_ptr())));
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct TokenInfo {
 impl TokenInfo {
     /// A description of another shape than expected is one with gaps: the key works, which is what was asked.
     pub(super) fn read(page: &Page) -> Self {
-        let json = page.records.first().and_then(|record| str::from_utf8(&record.json).ok()).unwrap_or_default();
+        let json = page.records.first().and_then(|record| str::from_utf8(&record.resource).ok()).unwrap_or_default();
         let [attributes, relationships] = object(Some(json), ["attributes", "relationships"]);
         let [name, roles] = object(attributes, ["name", "roles"]);
         let [org] = object(relationships, ["org"]);

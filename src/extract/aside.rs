@@ -32,7 +32,7 @@ pub(super) fn parts(records: &[Record], included: &[Bytes]) -> Vec<Vec<Bytes>> {
         if let Some(id) = &record.id {
             owners.entry(id.as_str()).or_insert(at);
         }
-        for id in related(&record.json).1 {
+        for id in related(&record.resource).1 {
             naming.entry(id).or_insert(at);
         }
     }
@@ -73,7 +73,7 @@ mod tests {
             created_at: None,
             rev: None,
             deleted: false,
-            json: Bytes::from_static(json.as_bytes()),
+            resource: Bytes::from_static(json.as_bytes()).into(),
         };
         let records = [
             record("s1", r#"{"id": "s1", "relationships": {"versions": {"data": [{"type": "v", "id": "v1"}]}}}"#),
@@ -99,7 +99,7 @@ mod tests {
             created_at: None,
             rev: None,
             deleted: false,
-            json: text(id),
+            resource: text(id).into(),
         };
         const MANY: usize = 200_000;
         let (records, included): (Vec<_>, Vec<_>) = (0..MANY).map(|id| (record(id), text(MANY - 1 - id))).unzip();
@@ -115,7 +115,7 @@ mod tests {
             created_at: None,
             rev: None,
             deleted: false,
-            json: Bytes::from(format!(r#"{{"id": "{id}"}}"#)),
+            resource: Bytes::from(format!(r#"{{"id": "{id}"}}"#)).into(),
         };
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
         let names_its_record = r#""relationships": {"sla": {"data": {"id": "s2"}}}"#;

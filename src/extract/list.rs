@@ -228,7 +228,7 @@ pub(super) fn fingerprint(record: &Record) -> u128 {
         let mut hasher = DefaultHasher::new();
         match &record.id {
             Some(id) => (salt, id).hash(&mut hasher),
-            None => (salt, &record.json).hash(&mut hasher),
+            None => (salt, &record.resource).hash(&mut hasher),
         }
         hasher.finish()
     };

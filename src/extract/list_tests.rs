@@ -60,7 +60,7 @@ fn record(id: usize, updated_at: i64) -> Record {
         created_at: None,
         rev: None,
         deleted: false,
-        json: Bytes::from_static(b"{}"),
+        resource: Bytes::from_static(b"{}").into(),
     }
 }
 

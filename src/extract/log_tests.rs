@@ -54,7 +54,7 @@ fn entry(number: usize, second: i64) -> Record {
         created_at: from_millis(second * 1000),
         rev: None,
         deleted: false,
-        json: Bytes::from_static(b"{}"),
+        resource: Bytes::from_static(b"{}").into(),
     }
 }
 

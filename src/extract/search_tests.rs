@@ -136,7 +136,7 @@ fn record(entry: Entry) -> Record {
         created_at: from_millis(entry.created),
         rev: None,
         deleted: false,
-        json: Bytes::from(json.to_string()),
+        resource: Bytes::from(json.to_string()).into(),
     }
 }
 

@@ -212,5 +212,5 @@ fn relationship(attribute: &str, context: &str) -> Option<String> {
 }
 
 fn parent(record: &Record, relationship: &str) -> Option<String> {
-    text_at(&record.json, &["relationships", relationship, "data", "id"])
+    text_at(&record.resource, &["relationships", relationship, "data", "id"])
 }

@@ -8,7 +8,6 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
 
@@ -27,6 +26,7 @@ use super::tables::{Reached, TableHome, cursor_id};
 use crate::api::Pages;
 use crate::catalog::{Absent, Access, EntityName, Given, ListSource, PARENT_COLUMN, ToldBy};
 use crate::extract::{Known, Walk};
+use crate::resource::Resource;
 use crate::table::{GivenValues, Replaced};
 use crate::window::Window;
 
@@ -241,7 +241,7 @@ impl Load<'_> {
 
 /// What was found below one record.
 enum Found {
-    Records(Vec<Bytes>),
+    Records(Vec<Resource>),
     /// The record itself is gone.
     Gone,
 }

@@ -113,9 +113,9 @@ async fn describe(path: &str, resource: &str, pages: &dyn Pages) -> Result<Descr
         Err(error) => return Err(error.into()),
     };
     let Some(record) = page.records.into_iter().next() else { return Ok(Description::Absent) };
-    let properties = value_at(&record.json, &["attributes", "properties"]).map(entries).unwrap_or_default();
+    let properties = value_at(&record.resource, &["attributes", "properties"]).map(entries).unwrap_or_default();
     let properties = properties.into_iter().map(|(name, property)| (name, property.to_owned())).collect();
-    let relationships = value_at(&record.json, &["relationships"]).map(|related| Arc::from(related.to_owned()));
+    let relationships = value_at(&record.resource, &["relationships"]).map(|related| Arc::from(related.to_owned()));
     Ok(Description::Known(Arc::new(properties), relationships))
 }
 
@@ -126,7 +126,7 @@ impl Klass {
     }
 
     fn of(record: &Record) -> Option<Self> {
-        let text = |name: &str| text_at(&record.json, &["attributes", name]);
+        let text = |name: &str| text_at(&record.resource, &["attributes", name]);
         let (name, status) = (text("name")?, text("status").unwrap_or_else(|| "enabled".to_owned()));
         Some(Self { name, status, created_at: record.created_at })
     }
@@ -143,8 +143,8 @@ mod tests {
         let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
         for odd in ["\"\\ud800\"", "1e999", &deep] {
             let json = format!(r#"{{"id": "k1", "attributes": {{"icon": {odd}, "name": "order"}}}}"#);
-            let json = Bytes::from(json);
-            let record = Record { id: None, updated_at: None, created_at: None, rev: None, deleted: false, json };
+            let resource = Bytes::from(json).into();
+            let record = Record { id: None, updated_at: None, created_at: None, rev: None, deleted: false, resource };
             let klass = Klass::of(&record).unwrap();
             assert_eq!((klass.name.as_str(), klass.is_enabled()), ("order", true));
         }

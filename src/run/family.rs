@@ -179,7 +179,10 @@ impl Elements {
         for rows in rows.chunks(RECORDS_AT_ONCE) {
             let rows = rows.iter().filter_map(|row| usize::try_from(*row).ok());
             let found = self.explosion.records(&flushed.incoming, rows);
-            let found = found.map_err(|error| self.family.loader.table_error(error))?.map(Bytes::from).collect();
+            let found = found
+                .map_err(|error| self.family.loader.table_error(error))?
+                .map(|text| Bytes::from(text).into())
+                .collect();
             self.family.loader.take(found, now).await?;
         }
         Ok(())

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
@@ -24,6 +23,7 @@ use crate::catalog::{Access, Mode};
 use crate::config::Deletes;
 use crate::cpu::off_thread;
 use crate::lake::{CommitNote, CommitOutcome, Table};
+use crate::resource::{RawResource, Resource};
 use crate::table::{
     self, Converted, Converter, MergePolicy, Problems, Replaced, TableError, TableSchema, newest_by_key,
 };
@@ -168,7 +168,11 @@ impl Loader {
     }
 
     /// Converts records and collects them.
-    pub(super) async fn take(&mut self, records: Vec<Bytes>, extracted_at: DateTime<Utc>) -> Result<(), EntityError> {
+    pub(super) async fn take(
+        &mut self,
+        records: Vec<Resource>,
+        extracted_at: DateTime<Utc>,
+    ) -> Result<(), EntityError> {
         if records.is_empty() {
             return Ok(());
         }
@@ -196,10 +200,14 @@ impl Loader {
         Ok(())
     }
 
-    async fn convert(&self, records: Arc<Vec<Bytes>>, extracted_at: DateTime<Utc>) -> Result<Converted, EntityError> {
+    async fn convert(
+        &self,
+        records: Arc<Vec<Resource>>,
+        extracted_at: DateTime<Utc>,
+    ) -> Result<Converted, EntityError> {
         let converter = Arc::clone(&self.converter);
         let convert = move || {
-            let raw: Vec<&[u8]> = records.iter().map(AsRef::as_ref).collect();
+            let raw: Vec<RawResource<'_>> = records.iter().map(Resource::raw).collect();
             converter.convert(&raw, instants::stored(extracted_at))
         };
         Ok(self.on_cpu(convert).await??)

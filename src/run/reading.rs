@@ -18,11 +18,12 @@ use crate::api::{ApiError, Pages};
 use crate::catalog::{Access, ById, Given, ListSource};
 use crate::extract::{Read, Step, Walk, WalkError};
 use crate::lake::{Read as ReadFile, TableName};
+use crate::resource::Resource;
 use crate::table::{GivenValues, with_given};
 
 /// Records as they are converted, and how far they complete the window.
 pub(super) struct Batch {
-    pub(super) records: Vec<Bytes>,
+    pub(super) records: Vec<Resource>,
     pub(super) reached: DateTime<Utc>,
 }
 
@@ -62,7 +63,7 @@ impl Reading {
         }
         if let Some(records) = shared.discovery.recorded(&job.entity, shared.catalog, *pages).await? {
             let nothing = GivenValues::default();
-            let records = records.into_iter().map(|record| given_to(record.json, &nothing)).collect();
+            let records = records.into_iter().map(|record| given_to(record.resource, &nothing)).collect();
             return Ok(Self::Ready(Some(Batch { records, reached: step.window.until() })));
         }
         Ok(Self::Walk(Walk::begin(&job.entity.access, step)?))
@@ -96,11 +97,11 @@ pub(super) const fn is_absent(error: &WalkError) -> bool {
     matches!(error, WalkError::Api(ApiError::NotFound(_)))
 }
 
-/// The texts of what was read, with what is given to all and what the way to each record tells of it.
+/// What was read, with what is given to all and what the way to each record tells of it.
 pub(super) fn batch(read: Read, given: &GivenValues) -> Batch {
     let Read { records, asides, reached } = read;
     let mut asides = asides.into_iter();
-    let text = |json: Bytes| {
+    let with_aside = |resource: Resource| {
         let mut given = given.clone();
         if let Some(aside) = asides.next() {
             if !aside.implies.is_empty() {
@@ -111,14 +112,14 @@ pub(super) fn batch(read: Read, given: &GivenValues) -> Batch {
                 given = given.json(Given::Included, format!("[{}]", included.join(",")));
             }
         }
-        given_to(json, &given)
+        given_to(resource, &given)
     };
-    Batch { records: records.into_iter().map(|record| record.json).map(text).collect(), reached }
+    Batch { records: records.into_iter().map(|record| record.resource).map(with_aside).collect(), reached }
 }
 
-/// The text of a record with what is given to it.
-pub(super) fn given_to(json: Bytes, given: &GivenValues) -> Bytes {
-    if given.change(&json) { Bytes::from(with_given(&json, given)) } else { json }
+/// A record with what is given to it.
+pub(super) fn given_to(resource: Resource, given: &GivenValues) -> Resource {
+    if given.change(&resource) { Bytes::from(with_given(&resource, given)).into() } else { resource }
 }
 
 /// The descriptions of the custom attributes of the next resource that has any: a record an attribute.
@@ -141,7 +142,7 @@ async fn metadata(
     let record = |name: &str, property: &RawValue| {
         let given = GivenValues::default().text(Given::Resource, &resource).text(Given::AttributeName, name);
         let record = format!(r#"{{"attributes":{},"relationships":{related}}}"#, property.get());
-        Bytes::from(with_given(record.as_bytes(), &given))
+        Bytes::from(with_given(record.as_bytes(), &given)).into()
     };
     let records = properties.iter().map(|(name, property)| record(name, property)).collect();
     Ok(Some(Batch { records, reached: asked.step.window.from() }))

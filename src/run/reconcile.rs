@@ -22,6 +22,7 @@ use crate::api::{ApiError, Pages, Path, Record, Request};
 use crate::catalog::{Access, SystemColumn};
 use crate::extract::{Known, WalkError};
 use crate::lake::Table;
+use crate::resource::Resource;
 use crate::table::GivenValues;
 use crate::window::Window;
 
@@ -127,7 +128,7 @@ impl Load<'_> {
     }
 
     /// Takes records that were read before, and commits when it has many.
-    pub(super) async fn take_again(&self, family: &mut Family, records: Vec<bytes::Bytes>) -> Result<(), EntityError> {
+    pub(super) async fn take_again(&self, family: &mut Family, records: Vec<Resource>) -> Result<(), EntityError> {
         family.loader.take(records, self.shared.time.now()).await?;
         if family.loader.is_full() {
             self.flush(family, None).await?;
@@ -184,7 +185,7 @@ impl Load<'_> {
     /// Gives the table what the source has.
     pub(super) async fn mend(&self, family: &mut Family, confirmed: Confirmed) -> Result<(), EntityError> {
         let nothing = GivenValues::default();
-        let records = confirmed.records.into_iter().map(|record| given_to(record.json, &nothing)).collect();
+        let records = confirmed.records.into_iter().map(|record| given_to(record.resource, &nothing)).collect();
         self.take_again(family, records).await?;
         self.flush(family, None).await?;
         self.purge(family, confirmed.gone).await

@@ -28,10 +28,11 @@ pub(super) enum ColumnBuilder {
 }
 
 impl ColumnBuilder {
-    pub(super) fn new(kind: ColumnType, rows: usize) -> Self {
+    /// A column with room for so many rows and bytes of text.
+    pub(super) fn new(kind: ColumnType, rows: usize, bytes: usize) -> Self {
         match kind {
-            ColumnType::String => Self::String(StringBuilder::with_capacity(rows, 0)),
-            ColumnType::Json => Self::Json(StringBuilder::with_capacity(rows, 0)),
+            ColumnType::String => Self::String(StringBuilder::with_capacity(rows, bytes)),
+            ColumnType::Json => Self::Json(StringBuilder::with_capacity(rows, bytes)),
             ColumnType::Integer => Self::Integer(Int64Builder::with_capacity(rows)),
             ColumnType::Double => Self::Double(Float64Builder::with_capacity(rows)),
             ColumnType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(rows)),
@@ -42,6 +43,14 @@ impl ColumnBuilder {
             ColumnType::Strings => {
                 Self::Strings(ListBuilder::with_capacity(StringBuilder::new(), rows).with_field(element()))
             }
+        }
+    }
+
+    /// Bytes of text in the column, where it holds one a row.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::String(builder) | Self::Json(builder) => builder.values_slice().len(),
+            Self::Integer(_) | Self::Double(_) | Self::Boolean(_) | Self::Timestamp(_) | Self::Strings(_) => 0,
         }
     }
 

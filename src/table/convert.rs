@@ -9,6 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, TimestampMicrosecondArray};
 use arrow::error::ArrowError;
@@ -23,9 +24,10 @@ use super::problems::Problems;
 use super::row::Row;
 use super::schema::TableSchema;
 use crate::catalog::{ColumnType, EntityName, SystemColumn};
+use crate::resource::RawResource;
 
-/// The JSON text of one resource: `{type, id, attributes, relationships, links}` (API reference, section 5.1).
-pub type RawRecord<'a> = &'a [u8];
+/// Bytes of text for which a column has room from the start, at most.
+const MOST_ROOM: usize = 4 * 1024 * 1024;
 
 /// What becomes of attributes that have no column. Relationships and values that do not fit are kept in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,34 +89,41 @@ pub struct Converter {
     schema: TableSchema,
     plan: Plan,
     unknown: UnknownAttributes,
+    /// Bytes of text that a row of the last batch had, by builder: a column that outgrows its place is copied.
+    room: Vec<AtomicUsize>,
 }
 
 impl Converter {
     /// A converter to rows of that schema.
     #[must_use]
     pub fn new(schema: &TableSchema, unknown: UnknownAttributes) -> Self {
-        Self { schema: schema.clone(), plan: Plan::new(schema), unknown }
+        let plan = Plan::new(schema);
+        let room = std::iter::repeat_with(AtomicUsize::default).take(schema.columns().len() + plan.raws.len());
+        Self { schema: schema.clone(), room: room.collect(), plan, unknown }
     }
 
     /// The rows of `records`, which were read at `extracted_at` by the server's clock.
     ///
     /// # Errors
     /// A text that is no JSON, an attribute that must not be unknown, more than 2 GiB at once.
-    pub fn convert(&self, records: &[RawRecord<'_>], extracted_at: DateTime<Utc>) -> Result<Converted, ConvertError> {
-        fits_one_batch(records)?;
-        let raw = self.plan.raws.iter().map(|_| ColumnType::Json);
-        let kinds = self.schema.columns().iter().map(|column| column.kind).chain(raw);
-        let mut builders: Vec<_> = kinds.map(|kind| ColumnBuilder::new(kind, records.len())).collect();
+    pub fn convert<'a, R: Copy + Into<RawResource<'a>>>(
+        &self,
+        records: &[R],
+        extracted_at: DateTime<Utc>,
+    ) -> Result<Converted, ConvertError> {
+        let records: Vec<RawResource<'a>> = records.iter().map(|record| (*record).into()).collect();
+        fits_one_batch(&records)?;
+        let mut builders = self.builders(records.len());
         let (mut problems, mut without_key, mut rows) = (Problems::default(), Vec::new(), 0);
         let mut unknown_custom = BTreeSet::new();
         let gatherer = Gatherer { plan: &self.plan, resource_type: self.schema.resource_type(), unknown: self.unknown };
         for (number, record) in records.iter().enumerate() {
             let malformed = |_| ConvertError::Malformed { record: number };
-            let Some(text) = json::object(record).map_err(malformed)? else {
+            let Some(text) = json::object(record.text()).map_err(malformed)? else {
                 without_key.push(number);
                 continue;
             };
-            let parts = gatherer.gather(text, &mut problems).map_err(malformed)?;
+            let parts = gatherer.gather(*record, text, &mut problems).map_err(malformed)?;
             unknown_custom.extend(parts.unknown_custom.iter().map(|name| name.to_string()));
             if let Some(path) = parts.unknown {
                 return Err(ConvertError::UnknownAttribute { entity: self.schema.entity().clone(), path });
@@ -128,8 +137,22 @@ impl Converter {
             rows += 1;
         }
         problems.without_key += without_key.len() as u64;
+        for (builder, room) in builders.iter().zip(&self.room).filter(|_| rows > 0) {
+            room.store(builder.bytes().div_ceil(rows), Ordering::Relaxed);
+        }
         let batch = self.finish(builders, rows, extracted_at)?;
         Ok(Converted { batch, problems, without_key, unknown_custom })
+    }
+
+    /// A builder for each column, and then for each text of elements.
+    fn builders(&self, rows: usize) -> Vec<ColumnBuilder> {
+        let raw = self.plan.raws.iter().map(|_| ColumnType::Json);
+        let kinds = self.schema.columns().iter().map(|column| column.kind).chain(raw);
+        let builder = |(kind, room): (ColumnType, &AtomicUsize)| {
+            let bytes = room.load(Ordering::Relaxed).saturating_mul(rows);
+            ColumnBuilder::new(kind, rows, bytes.saturating_add(bytes / 8).min(MOST_ROOM))
+        };
+        kinds.zip(&self.room).map(builder).collect()
     }
 
     fn finish(
@@ -159,8 +182,8 @@ fn instants(instant: DateTime<Utc>, rows: usize) -> ArrayRef {
 
 /// Arrow's text columns end at 2 GiB. No column outgrows the records that it was made of, `_extra` by less than
 /// the names that it adds.
-fn fits_one_batch(records: &[RawRecord<'_>]) -> Result<(), ConvertError> {
+fn fits_one_batch(records: &[RawResource<'_>]) -> Result<(), ConvertError> {
     const ADDED_NAMES: usize = 128;
-    let bytes = records.iter().map(|record| record.len() + ADDED_NAMES).sum();
+    let bytes = records.iter().map(|record| record.text().len() + ADDED_NAMES).sum();
     if i32::try_from(bytes).is_ok() { Ok(()) } else { Err(ConvertError::TooLarge { bytes }) }
 }

@@ -189,7 +189,7 @@ fn condition(element: &str) -> Option<String> {
     let (told, rest): (Vec<_>, Vec<_>) =
         members(field.value)?.into_iter().partition(|member| says(member, &[OPERATOR, VALUE]));
     let mut attributes = JsonText::object();
-    attributes.value(FIELD, field.key);
+    attributes.value(FIELD, &format!("\"{}\"", field.key));
     for member in &told {
         attributes.member(member);
     }

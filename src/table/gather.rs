@@ -9,7 +9,7 @@ use super::given::{DELETED, DELETED_AT, GIVEN, IMPLIED};
 use super::json::{self, Member};
 use super::plan::{ATTRIBUTES, Claim, Leftovers, Node, Plan, Slot, Target};
 use super::problems::{Mismatch, Problems};
-use super::sections::{Section, sections};
+use crate::resource::{RawResource, Section};
 
 /// The parts of one record.
 #[derive(Debug, Default)]
@@ -36,8 +36,7 @@ impl<'a> Parts<'a> {
 
 /// Whether it may be what is given to the record, if no other one follows.
 fn is_given(member: Member<'_>) -> bool {
-    let name = member.key.strip_prefix('"').and_then(|key| key.strip_suffix('"'));
-    name == Some(GIVEN) && member.value.starts_with('{')
+    member.key == GIVEN && member.is_object()
 }
 
 /// What the record that an element belongs to says of being deleted; JSON texts.
@@ -56,22 +55,28 @@ pub(super) struct Gatherer<'p> {
 }
 
 impl Gatherer<'_> {
-    /// Takes apart the record with the JSON text `record`, an object.
+    /// Takes apart `record`, an object with the JSON text `text`.
     ///
     /// # Errors
     /// Text that is no JSON object.
-    pub(super) fn gather<'a>(self, record: &'a str, problems: &mut Problems) -> serde_json::Result<Parts<'a>> {
+    pub(super) fn gather<'a>(
+        self,
+        record: RawResource<'a>,
+        text: &'a str,
+        problems: &mut Problems,
+    ) -> serde_json::Result<Parts<'a>> {
         let mut parts = Parts { slots: vec![None; self.plan.slots], ..Parts::default() };
         let mut given: Option<Member<'a>> = None;
-        for (section, member) in sections(record)? {
+        record.sections(text, |section, member| {
             match section {
                 Section::Attributes => self.attribute(ATTRIBUTES, member, &mut parts, problems)?,
                 Section::Relationships => self.relationship(member, &mut parts),
                 Section::OddRelationship => self.odd_relationship(member, &mut parts, problems),
-                Section::Record if is_given(member) => parts.extra.record.extend(given.replace(member)),
-                Section::Record => self.of_record(member, &mut parts, problems),
+                Section::Resource if is_given(member) => parts.extra.record.extend(given.replace(member)),
+                Section::Resource => self.of_record(member, &mut parts, problems),
             }
-        }
+            Ok(())
+        })?;
         if let Some(given) = given {
             self.given(given.value, &mut parts)?;
         }

@@ -70,7 +70,7 @@ impl GivenValues {
     #[must_use]
     pub fn change(&self, record: &[u8]) -> bool {
         const OURS: &[u8] = b"\"_given\"";
-        !self.members.is_empty() || record.windows(OURS.len()).any(|part| part == OURS)
+        !self.members.is_empty() || memchr::memmem::find(record, OURS).is_some()
     }
 
     fn with(mut self, key: &'static str, json: String) -> Self {

@@ -5,69 +5,14 @@
 //! recursion (`serde_json` skips iteratively), so no depth of nesting can fail a record.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use chrono::{DateTime, Datelike};
 use serde::Deserialize;
-use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Error as _, IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::problems::{JsonKind, Mismatch};
-
-/// One `key: value` of an object; both are JSON text, the key with its quotes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Member<'a> {
-    pub(super) key: &'a str,
-    pub(super) value: &'a str,
-}
-
-impl<'a> Member<'a> {
-    /// The key's characters; none if it has an escape that is no Unicode character.
-    pub(super) fn name(&self) -> Option<Cow<'a, str>> {
-        text(self.key).ok()
-    }
-}
-
-/// Calls `each` for every member of the object whose JSON text is `object`, in order, repeated keys included.
-///
-/// # Errors
-/// Text that is no JSON object, or an error of `each`.
-pub(super) fn members<'a>(
-    object: &'a str,
-    each: impl FnMut(Member<'a>) -> serde_json::Result<()>,
-) -> serde_json::Result<()> {
-    struct Each<F>(F);
-    impl<'de, F: FnMut(Member<'de>) -> serde_json::Result<()>> Visitor<'de> for Each<F> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-            while let Some((key, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
-                (self.0)(Member { key: key.get(), value: value.get() }).map_err(A::Error::custom)?;
-            }
-            Ok(())
-        }
-    }
-    let mut json = serde_json::Deserializer::from_str(object);
-    json.deserialize_map(Each(each))?;
-    json.end()
-}
-
-/// The value of the member `name` of an object, unless it is null; the last one of that name counts.
-pub(super) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
-    let mut found = None;
-    members(object, |member| {
-        if member.name().as_deref() == Some(name) {
-            found = Some(member.value);
-        }
-        Ok(())
-    })
-    .ok()?;
-    found.filter(|value| kind(value).is_some())
-}
+pub(super) use crate::resource::{Member, member, members};
 
 /// The same JSON without white space between its parts.
 pub(super) fn compact(json: &str) -> String {
@@ -112,11 +57,11 @@ impl JsonText {
 
     /// A member of our own, whose name has the characters `name`.
     pub(super) fn value(&mut self, name: &str, json: &str) {
-        self.key(&serde_json::Value::from(name).to_string());
+        self.key(&escaped(name));
         self.0.push_str(json);
     }
 
-    /// Begins an object inside, whose name has the JSON text `key`.
+    /// Begins an object inside, whose name has the JSON text `key` between its quotes.
     pub(super) fn open(&mut self, key: &str) {
         self.key(key);
         self.0.push('{');
@@ -124,7 +69,7 @@ impl JsonText {
 
     /// Begins an object inside, whose name has the characters `name`.
     pub(super) fn open_named(&mut self, name: &str) {
-        self.open(&serde_json::Value::from(name).to_string());
+        self.open(&escaped(name));
     }
 
     /// Ends the object that was opened last.
@@ -142,9 +87,16 @@ impl JsonText {
         if !self.0.ends_with('{') {
             self.0.push(',');
         }
+        self.0.push('"');
         self.0.push_str(key);
-        self.0.push(':');
+        self.0.push_str("\":");
     }
+}
+
+/// The JSON text of these characters, without its quotes.
+pub(super) fn escaped(characters: &str) -> String {
+    let quoted = serde_json::Value::from(characters).to_string();
+    quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or_default().to_owned()
 }
 
 /// What the JSON text holds; none for `null`.

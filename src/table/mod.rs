@@ -39,7 +39,6 @@ mod problems;
 mod rebuild;
 mod row;
 mod schema;
-mod sections;
 mod sort;
 mod surplus;
 #[cfg(test)]
@@ -49,7 +48,7 @@ mod weave;
 
 pub use compare::{Compared, Comparison, MergeCounts};
 pub use conform::conform;
-pub use convert::{ConvertError, Converted, Converter, RawRecord, UnknownAttributes};
+pub use convert::{ConvertError, Converted, Converter, UnknownAttributes};
 pub use custom::{custom_column, custom_columns, name_candidates};
 pub use elements::Explosion;
 pub use field::{ATTRIBUTE_METADATA, RESOURCE_METADATA, TREATMENT_METADATA, TYPE_METADATA};

@@ -49,7 +49,7 @@ pub(super) struct Plan {
 /// An object of which at least one member has a column.
 #[derive(Debug)]
 pub(super) struct Object {
-    /// Its key as JSON text; empty for `attributes`.
+    /// Its key as JSON text, without its quotes; empty for `attributes`.
     pub(super) key: String,
     /// Its dotted path; empty for `attributes`.
     pub(super) path: String,

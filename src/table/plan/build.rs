@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{ATTRIBUTES, Cell, Claim, Fill, Leftovers, Node, Object, Plan, Raw, Slot, SystemInput, Target};
 use crate::catalog::{AttributePath, Column, ElementsOf, Given, Relation, Source};
 use crate::table::custom::CUSTOM;
+use crate::table::json::escaped;
 use crate::table::schema::{OwnAttributes, RowKind, TableSchema};
 use crate::table::treatment::{Treatment, Treatments};
 
@@ -147,7 +148,7 @@ impl Plan {
         let Some(object) = self.objects.get_mut(parent) else { return parent };
         object.members.insert(name.to_owned(), Target::Object(node));
         let path = if object.path.is_empty() { name.to_owned() } else { format!("{}.{name}", object.path) };
-        let key = serde_json::Value::from(name).to_string();
+        let key = escaped(name);
         self.objects.push(Object {
             key,
             path,

@@ -135,7 +135,7 @@ fn the_organisations_own_attributes_are_kept_whatever_is_asked_of_unknown_ones()
     let schema = TableSchema::new(Catalog::embedded().unwrap().get("notes").unwrap());
     let record = br#"{"type":"note","id":"6ad8","attributes":{"custom":{"rankStr":"gold"}}}"#;
     for unknown in [UnknownAttributes::Extra, UnknownAttributes::Ignore, UnknownAttributes::Fail] {
-        let kept = Converter::new(&schema, unknown).convert(&[record], read_at()).unwrap();
+        let kept = Converter::new(&schema, unknown).convert(&[record.as_slice()], read_at()).unwrap();
         assert_eq!(text(&kept.batch, "_extra"), Some(r#"{"custom":{"rankStr":"gold"}}"#));
     }
 }

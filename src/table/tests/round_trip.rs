@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat};
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -9,6 +10,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use serde_json::{Map, Value, json};
 
 use super::{convert, read_at, things};
+use crate::api::{Content, Page};
 use crate::catalog::Catalog;
 use crate::table::{Converter, TableSchema, UnknownAttributes, rebuild};
 
@@ -171,6 +173,18 @@ proptest! {
         let converted = convert(&[&original.to_string()]);
         let rebuilt = rebuild(&things(), &converted.batch, 0).unwrap();
         proptest::prop_assert_eq!(unified(rebuilt), unified(original));
+    }
+
+    #[test]
+    fn a_record_of_a_page_gives_the_same_row_as_its_text_alone(original in record(), odd in value()) {
+        let texts = [original.to_string(), json!({"id": "x", "attributes": {"size": odd}, "relationships": {"a": odd}}).to_string()];
+        let body = Bytes::from(format!("{{\"data\": [{} , {}]}}", texts[0], texts[1]));
+        let page = Page::parse(&body, Content::Full, None).unwrap();
+        let resources: Vec<_> = page.records.iter().map(|record| record.resource.raw()).collect();
+        let of_page = Converter::new(&things(), UnknownAttributes::Extra).convert(&resources, read_at()).unwrap();
+        let alone = convert(&[&texts[0], &texts[1]]);
+        proptest::prop_assert_eq!(of_page.batch, alone.batch);
+        proptest::prop_assert_eq!(of_page.problems, alone.problems);
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn batch(table: &Table) -> RecordBatch {
             None => given,
         };
         let record = with_given(format!(r#"{{"attributes":{{"size":{}}}}}"#, wheel.size).as_bytes(), &given);
-        converter.convert(&[&record], DateTime::from_timestamp(wheel.read_at, 0).unwrap()).unwrap().batch
+        converter.convert(&[record.as_slice()], DateTime::from_timestamp(wheel.read_at, 0).unwrap()).unwrap().batch
     });
     concat_batches(schema.arrow(), &rows.collect::<Vec<_>>()).unwrap()
 }
