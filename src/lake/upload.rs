@@ -9,11 +9,12 @@ use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutPayloadMut, WriteMultipart};
 
-/// Bytes of a part, at least; S3 takes 10,000 parts of 5 MiB or more.
-const PART: usize = 8 * 1024 * 1024;
+/// Bytes of a part, at least; S3 takes 10,000 parts of 5 MiB or more. Small, because the parts in flight are the largest
+/// thing that a writer holds.
+const PART: usize = 5 * 1024 * 1024;
 
 /// Parts being sent at once.
-const IN_FLIGHT: usize = 3;
+const IN_FLIGHT: usize = 2;
 
 /// An object on its way.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ mod committer;
 mod failure;
 mod files;
 mod history;
+mod joined_stats;
 mod stats;
 
 use std::path::PathBuf;

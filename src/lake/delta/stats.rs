@@ -1,16 +1,20 @@
 //! Statistics of a data file in the log's terms, gathered beside the Parquet writer.
 //!
-//! The rule: a float that is not finite never gets here. It would make a bound null, on which readers lose rows.
+//! The rule: a float that is not finite never gets here. It would make a bound null, on which readers lose rows. And memory
+//! is bounded whatever the file's size: the kernel, which expects few and large row groups, keeps some 100 KiB for each
+//! batch until it is done, so it is done after [`BATCHES`] of them, and begins again.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch, StructArray};
 use arrow::datatypes::{DataType, FieldRef, Float32Type, Float64Type};
 use delta_kernel::engine::arrow_conversion::TryIntoKernel;
-use delta_kernel::schema::StructField;
+use delta_kernel::expressions::ColumnName;
+use delta_kernel::schema::{StructField, StructType};
 use delta_kernel::transaction::UpdateTableOperation;
 use delta_kernel_default_engine::stats::FileStatsAccumulator;
 
+use super::joined_stats::joined;
 use super::{ENGINE_INFO, Snapshot};
 use crate::lake::error::LakeError;
 
@@ -18,11 +22,19 @@ use crate::lake::error::LakeError;
 #[derive(Debug, Clone)]
 pub(in crate::lake) struct FileStats(pub(super) StructArray);
 
+/// Batches after which the kernel's statistics are taken.
+const BATCHES: usize = 32;
+
 /// Gathers the statistics of one file batch by batch; blocks, as it reads every value.
 #[derive(Debug)]
 pub(in crate::lake) struct StatsCollector {
     table: Arc<str>,
+    columns: Vec<ColumnName>,
+    schema: StructType,
     accumulator: FileStatsAccumulator,
+    batches: usize,
+    /// The statistics of what came before the accumulator.
+    before: Option<StructArray>,
 }
 
 impl StatsCollector {
@@ -37,13 +49,31 @@ impl StatsCollector {
                 )));
             }
         }
-        self.accumulator.merge(batch).map_err(|error| super::Failing(&self.table).writing(error))
+        self.accumulator.merge(batch).map_err(|error| super::Failing(&self.table).writing(error))?;
+        self.batches += 1;
+        if self.batches == BATCHES {
+            let next = FileStatsAccumulator::new(&self.columns, &self.schema);
+            let full = std::mem::replace(&mut self.accumulator, next);
+            self.before = self.with_before(full)?;
+            self.batches = 0;
+        }
+        Ok(())
+    }
+
+    fn with_before(&mut self, accumulator: FileStatsAccumulator) -> Result<Option<StructArray>, LakeError> {
+        let stats = accumulator.finish().map_err(|error| super::Failing(&self.table).writing(error))?;
+        let both = match (self.before.take(), stats) {
+            (Some(before), Some(stats)) => Some(joined(&before, &stats)),
+            (before, stats) => before.or(stats).map(Ok),
+        };
+        both.transpose().map_err(|error| LakeError::Internal(format!("table {}: statistics: {error}", self.table)))
     }
 
     /// The statistics of all batches; nothing if there was none.
-    pub(in crate::lake) fn finish(self) -> Result<Option<FileStats>, LakeError> {
-        let stats = self.accumulator.finish().map_err(|error| super::Failing(&self.table).writing(error))?;
-        Ok(stats.map(FileStats))
+    pub(in crate::lake) fn finish(mut self) -> Result<Option<FileStats>, LakeError> {
+        let none = FileStatsAccumulator::new(&self.columns, &self.schema);
+        let last = std::mem::replace(&mut self.accumulator, none);
+        Ok(self.with_before(last)?.map(FileStats))
     }
 }
 
@@ -57,14 +87,13 @@ impl Snapshot {
         for field in self.kernel_fields(add_columns)? {
             builder = builder.add_column(field);
         }
-        let accumulator = builder
+        let context = builder
             .build(self.engine(), Box::new(committer))
             .and_then(|transaction| transaction.write_state()?.write_context_builder().build())
-            .map(|context| FileStatsAccumulator::new(context.stats_columns(), context.physical_data_schema()));
-        Ok(StatsCollector {
-            table: self.table.clone(),
-            accumulator: accumulator.map_err(|error| failing.writing(error))?,
-        })
+            .map_err(|error| failing.writing(error))?;
+        let (columns, schema) = (context.stats_columns().to_vec(), context.physical_data_schema().as_ref().clone());
+        let accumulator = FileStatsAccumulator::new(&columns, &schema);
+        Ok(StatsCollector { table: self.table.clone(), columns, schema, accumulator, batches: 0, before: None })
     }
 
     /// Arrow fields as the kernel's; only nullable ones can be added to a table that has rows.
