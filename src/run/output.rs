@@ -37,6 +37,10 @@ impl<'a> Output<'a> {
         self
     }
 
+    pub(super) const fn table(&self) -> &'a Table {
+        self.table
+    }
+
     /// Appends rows that continue the sorted rows of the present file.
     pub(super) async fn write_all(&mut self, batches: Vec<RecordBatch>) -> Result<(), EntityError> {
         for batch in batches {

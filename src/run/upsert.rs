@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{FieldRef, SchemaRef};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 
 use super::error::EntityError;
 use super::matching::{self, Matches, matches};
 use super::output::Output;
 use crate::catalog::EntityName;
-use crate::lake::{Change, DataFile, Read, Table};
+use crate::lake::{Change, DataFile, Read, Table, WrittenFile};
 use crate::table::{
     Change as RowChange, Compared, Comparison, MergeCounts, MergePolicy, Merger, Replaced, RowOrder, TableError,
     TableSchema, conform,
@@ -24,8 +24,12 @@ use crate::table::{
 /// A file below this size takes up new rows, so that small commits leave few small files behind. It is low because such a
 /// file is written again for the sake of any new row, and in a backfill by each commit until it has this size.
 const OPEN_FILE: u64 = 4 * 1024 * 1024;
+/// Files that are looked at, or written again, at once: one is decoded while another one is encoded.
+const AT_ONCE: usize = 2;
+/// A file of this size or more is written again alone: reading it and writing it take some 70 MiB.
+const LARGE_FILE: u64 = 16 * 1024 * 1024;
 /// Rows of a stored file in memory at once while it is written again.
-const MERGE_ROWS: usize = 8192;
+const MERGE_ROWS: usize = 4096;
 /// New rows that are copied at once on their way into a file.
 const INSERT_ROWS: usize = 16_384;
 
@@ -82,6 +86,32 @@ struct Survey {
 }
 
 impl Survey {
+    /// Takes note of a file that holds incoming rows, or others of their parents.
+    fn note(&mut self, file: DataFile, found: &Matches, compared: Compared, replaced: Option<&Replaced>, limit: u64) {
+        self.counts.absorb(compared.counts);
+        self.known.extend(&found.incoming);
+        let mut is_touched = compared.surplus > 0;
+        for (row, change) in found.incoming.iter().zip(&compared.changes) {
+            match change {
+                change if change.is_real() => {
+                    is_touched = true;
+                    self.outcomes.changed.push(*row);
+                }
+                RowChange::Stale => self.outcomes.stale.push(*row),
+                _ => {}
+            }
+        }
+        // What is surplus is told by what is not: so the unchanged rows of the parents must be merged, too.
+        let is_merged = |(_, change): &(&u64, &RowChange)| replaced.is_some() || change.is_real();
+        let rows = found.incoming.iter().zip(&compared.changes).filter(is_merged).map(|(row, _)| *row);
+        let file = Touched { file, rows: rows.collect() };
+        if is_touched {
+            self.touched.push(file);
+        } else {
+            self.leave(file, limit);
+        }
+    }
+
     /// Takes note of a file that no row changes: the last one below the limit can take up new rows, whose keys are the
     /// greatest in most tables. Any other one would come to lie over all that follow it.
     fn leave(&mut self, untouched: Touched, limit: u64) {
@@ -144,21 +174,23 @@ impl Upsert {
             home.rows.append(&mut inserts);
             home.rows.sort_unstable();
         }
-        let mut output = Output::new(table, add_columns.clone(), self.order());
-        for Touched { file, rows } in &touched {
-            let part = matching::rows(incoming, rows).map_err(|error| self.table_error(error))?;
-            self.rewrite(table, file, self.merger(&schema, &part, replaced)?, &mut output).await?;
-        }
+        let rewrite = |touched| self.rewrite(touched, &schema, incoming, replaced, self.output(table, &add_columns));
+        let at_once = if touched.iter().any(|touched| touched.file.size >= LARGE_FILE) { 1 } else { AT_ONCE };
+        // A closure inside of the stream would not be general enough for the compiler.
+        let rewrites: Vec<_> = touched.iter().map(rewrite).collect();
+        let mut add: Vec<WrittenFile> = stream::iter(rewrites).buffered(at_once).try_concat().await?;
+        let mut output = self.output(table, &add_columns);
         for numbers in inserts.chunks(INSERT_ROWS) {
             let part = matching::rows(incoming, numbers).map_err(|error| self.table_error(error))?;
             output.write_all(vec![conform(&schema, &part).map_err(|error| self.table_error(error))?]).await?;
         }
+        add.extend(output.finish().await?);
         let remove = touched.into_iter().map(|touched| touched.file).collect();
-        Ok(Prepared {
-            change: Change { add: output.finish().await?, remove, add_columns, ..Change::default() },
-            counts,
-            outcomes,
-        })
+        Ok(Prepared { change: Change { add, remove, add_columns, ..Change::default() }, counts, outcomes })
+    }
+
+    fn output<'t>(&'t self, table: &'t Table, add_columns: &[FieldRef]) -> Output<'t> {
+        Output::new(table, add_columns.to_vec(), self.order())
     }
 
     /// The file that takes up new rows: the last open one. Where there is none, they get files of their own.
@@ -187,43 +219,40 @@ impl Upsert {
     ) -> Result<Survey, EntityError> {
         let key = &self.order().key;
         let Some(first) = key.first() else { return Ok(Survey::default()) };
+        let look = |file| self.look(table, file, schema, incoming, replaced);
+        let looks: Vec<_> = table.files(first).await?.into_iter().map(look).collect();
+        let mut looks = stream::iter(looks).buffered(AT_ONCE);
         let mut survey = Survey::default();
-        for file in table.files(first).await? {
-            let mut found = matches(table, &file, key, incoming).await?;
-            if let Some(replaced) = replaced {
-                let others = matching::rows_of(table, &file, key, &replaced.column, &replaced.parents).await?;
-                found.stored = matching::union(&found.stored, &others);
-            }
-            if found.stored.is_empty() {
-                survey.leave(Touched { file, rows: Vec::new() }, self.open_file);
-                continue;
-            }
-            let compared = self.compare(table, &file, schema, incoming, &found, replaced).await?;
-            survey.counts.absorb(compared.counts);
-            survey.known.extend(&found.incoming);
-            let mut is_touched = compared.surplus > 0;
-            for (row, change) in found.incoming.iter().zip(&compared.changes) {
-                match change {
-                    change if change.is_real() => {
-                        is_touched = true;
-                        survey.outcomes.changed.push(*row);
-                    }
-                    RowChange::Stale => survey.outcomes.stale.push(*row),
-                    _ => {}
-                }
-            }
-            // What is surplus is told by what is not: so the unchanged rows of the parents must be merged, too.
-            let is_merged = |(_, change): &(&u64, &RowChange)| replaced.is_some() || change.is_real();
-            let rows = found.incoming.iter().zip(&compared.changes).filter(is_merged).map(|(row, _)| *row);
-            let file = Touched { file, rows: rows.collect() };
-            if is_touched {
-                survey.touched.push(file);
-            } else {
-                survey.leave(file, self.open_file);
+        while let Some((file, found)) = looks.try_next().await? {
+            match found {
+                Some((found, compared)) => survey.note(file, &found, compared, replaced, self.open_file),
+                None => survey.leave(Touched { file, rows: Vec::new() }, self.open_file),
             }
         }
         survey.outcomes.stale.sort_unstable();
         Ok(survey)
+    }
+
+    /// Compares the incoming rows with one file; nothing, if it holds none of them, nor of their parents.
+    async fn look(
+        &self,
+        table: &Table,
+        file: DataFile,
+        schema: &SchemaRef,
+        incoming: &RecordBatch,
+        replaced: Option<&Replaced>,
+    ) -> Result<(DataFile, Option<(Matches, Compared)>), EntityError> {
+        let key = &self.order().key;
+        let mut found = matches(table, &file, key, incoming).await?;
+        if let Some(replaced) = replaced {
+            let others = matching::rows_of(table, &file, key, &replaced.column, &replaced.parents).await?;
+            found.stored = matching::union(&found.stored, &others);
+        }
+        if found.stored.is_empty() {
+            return Ok((file, None));
+        }
+        let compared = self.compare(table, &file, schema, incoming, &found, replaced).await?;
+        Ok((file, Some((found, compared))))
     }
 
     async fn compare(
@@ -279,20 +308,24 @@ impl Upsert {
         Ok(compared.counts)
     }
 
+    /// Writes a file again, with the rows that are merged into it.
     async fn rewrite(
         &self,
-        table: &Table,
-        file: &DataFile,
-        mut merger: Merger,
-        output: &mut Output<'_>,
-    ) -> Result<(), EntityError> {
-        let mut stored = table.read(file, Read { columns: None, rows: None, batch_size: MERGE_ROWS }).await?;
+        Touched { file, rows }: &Touched,
+        schema: &SchemaRef,
+        incoming: &RecordBatch,
+        replaced: Option<&Replaced>,
+        mut output: Output<'_>,
+    ) -> Result<Vec<WrittenFile>, EntityError> {
+        let part = matching::rows(incoming, rows).map_err(|error| self.table_error(error))?;
+        let mut merger = self.merger(schema, &part, replaced)?;
+        let mut stored = output.table().read(file, Read { columns: None, rows: None, batch_size: MERGE_ROWS }).await?;
         while let Some(batch) = stored.try_next().await? {
             output.write_all(merger.push(&batch).map_err(|error| self.table_error(error))?).await?;
         }
         let (rows, _) = merger.finish().map_err(|error| self.table_error(error))?;
         output.write_all(rows).await?;
-        output.end_file().await
+        output.finish().await
     }
 }
 
