@@ -10,6 +10,7 @@ mod column;
 mod document;
 mod entity;
 mod file;
+mod marts;
 mod overview;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub use column::{
 };
 pub use document::page;
 pub use entity::{Entity, EntityName, Mode};
+pub use marts::marts;
 pub use overview::overview;
 
 /// The schema files that were part of the source tree when the program was built: `(file name, text)`.

@@ -30,6 +30,19 @@ Exit codes:
 
 The API key is read from KUSTOMER_API_KEY, S3 credentials from the usual AWS_* variables.";
 
+/// Who else is told how a run ended.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(super) struct Outside {
+    /// Write what the run did as metrics for Prometheus into this file, for node exporter's textfile collector
+    #[arg(long, value_name = "FILE")]
+    pub(super) metrics: Option<PathBuf>,
+
+    /// When the exit code is not 0, run this command of the shell, with the report as JSON at its standard input and
+    /// the code in KUSTLAKE_EXIT_CODE: 'curl -fsS --data-binary @- https://hooks.example.com/kustlake'
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) on_failure: Option<String>,
+}
+
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogLevel {
@@ -55,6 +68,8 @@ pub(super) enum Command {
     Backfill(Backfill),
     /// Tell how far each table is
     Status(Status),
+    /// Tell what the last runs did, also as one HTML page with pictures
+    Report(Report),
     /// Compare the tables with the source; tells first what that costs
     Verify(Verify),
     /// List the entities that can be loaded, or describe one
@@ -88,6 +103,9 @@ pub(super) struct RunArgs {
     /// Read everything again from the start date; rows are merged, not dropped
     #[arg(long)]
     pub(super) full_refresh: bool,
+
+    #[command(flatten)]
+    pub(super) outside: Outside,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -102,10 +120,28 @@ pub(super) struct Backfill {
 
     #[command(flatten)]
     pub(super) only: Only,
+
+    #[command(flatten)]
+    pub(super) outside: Outside,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Status {
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Report {
+    /// How many runs are told
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=500))]
+    pub(super) runs: u16,
+
+    /// Write one page that needs nothing else into this file: freshness, rows, budget, problems
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+
     /// As JSON
     #[arg(long)]
     pub(super) json: bool,

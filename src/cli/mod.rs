@@ -3,6 +3,7 @@
 //! The rule: every command ends in one of the documented exit codes, and what goes wrong is told in
 //! one sentence that says what happened, to what, and what to do.
 
+mod afterwards;
 mod args;
 mod check;
 mod demo;
@@ -10,8 +11,11 @@ mod entities;
 mod init;
 mod logging;
 mod maintain;
+mod metrics;
 mod plan;
 mod progress;
+mod report;
+mod report_page;
 mod run;
 mod signals;
 mod state;
@@ -80,7 +84,7 @@ async fn dispatch(args: &Args, terminal: &Terminal) -> Result<Exit, RunError> {
         Command::Run(run) => {
             let config = selected(args, &catalog, &run.only.only)?;
             let command = if run.full_refresh { crate::run::Command::FullRefresh } else { crate::run::Command::Run };
-            run::run(&config, command, terminal, &catalog).await
+            run::run(&config, command, &run.outside, terminal, &catalog).await
         }
         Command::Backfill(backfill) => {
             if backfill.end_date.is_some_and(|end| end <= backfill.start_date) {
@@ -88,9 +92,13 @@ async fn dispatch(args: &Args, terminal: &Terminal) -> Result<Exit, RunError> {
             }
             let config = selected(args, &catalog, &backfill.only.only)?;
             let command = crate::run::Command::Backfill { start: backfill.start_date, end: backfill.end_date };
-            run::run(&config, command, terminal, &catalog).await
+            run::run(&config, command, &backfill.outside, terminal, &catalog).await
         }
         Command::Status(status) => status::status(&load(&args.config, &catalog)?, status, terminal, &catalog).await,
+        Command::Report(asked) => {
+            let config = Config::load(&args.config, &maintain::environment(), &catalog)?;
+            report::report(&config, asked, terminal, &catalog).await
+        }
         Command::Verify(verify) => {
             let repair = if verify.repair { Repair::All } else { Repair::None };
             verify::verify(&selected(args, &catalog, &verify.only.only)?, repair, terminal, &catalog).await

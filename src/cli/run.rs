@@ -1,8 +1,9 @@
 //! `run` and `backfill`.
 
+use super::args::Outside;
 use super::table::{TextTable, thousands};
 use super::terminal::{Style, Terminal};
-use super::{progress, signals};
+use super::{afterwards, progress, signals};
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::run::{Command, EntityReport, Exit, Outcome, Report, Run, RunError, Watch, World};
@@ -11,10 +12,22 @@ use crate::run::{Command, EntityReport, Exit, Outcome, Report, Run, RunError, Wa
 pub(super) async fn run(
     config: &Config,
     command: Command,
+    outside: &Outside,
     terminal: &Terminal,
     catalog: &Catalog,
 ) -> Result<Exit, RunError> {
-    let report = execute(config, command, terminal, catalog).await?;
+    let world = World::real();
+    let began = (world.clock.now(), world.clock.monotonic());
+    let name = command.name();
+    let result = execute(config, command, terminal, catalog).await;
+    let report = match &result {
+        Ok(report) => report,
+        Err(error) => {
+            &Report::of_failure(name, began.0, world.clock.monotonic().saturating_sub(began.1), error, &world)
+        }
+    };
+    afterwards::look_after(report, outside, config, &world).await;
+    let report = result?;
     tell(&report, terminal)?;
     Ok(report.exit_code)
 }

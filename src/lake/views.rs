@@ -3,7 +3,7 @@
 //! The rule: a view has the table's columns and types whatever the files hold, so that a query never fails for want of
 //! rows or of a column that is younger than a file.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
@@ -36,19 +36,23 @@ pub struct TableFiles {
     pub files: Vec<String>,
 }
 
+/// Gives the statements that follow the views of these names.
+pub type More = fn(&BTreeSet<String>) -> String;
+
 /// `views.sql` of one lake, kept up to date commit by commit.
 #[derive(Debug)]
 pub struct Views {
     lake: Lake,
+    more: More,
     tables: Mutex<BTreeMap<TableName, TableFiles>>,
 }
 
 impl Views {
-    /// The views of all tables that the lake holds by now.
+    /// The views of all tables that the lake holds by now, and what follows them.
     ///
     /// # Errors
     /// [`LakeError::Unusable`], [`LakeError::Newer`]; a damaged table is left out, since it concerns no other.
-    pub async fn open(lake: &Lake) -> Result<Self, LakeError> {
+    pub async fn open(lake: &Lake, more: More) -> Result<Self, LakeError> {
         let names = futures::stream::iter(lake.tables().await?);
         let listed = names.map(|name| async move {
             match lake.table(&name).await {
@@ -63,7 +67,7 @@ impl Views {
         });
         let tables: Vec<Option<TableFiles>> = listed.buffered(LISTINGS).try_collect().await?;
         let tables = tables.into_iter().flatten().map(|table| (table.name.clone(), table)).collect();
-        Ok(Self { lake: lake.clone(), tables: Mutex::new(tables) })
+        Ok(Self { lake: lake.clone(), more, tables: Mutex::new(tables) })
     }
 
     /// The columns of every table.
@@ -74,7 +78,11 @@ impl Views {
 
     /// The text of `views.sql`, in the order of the tables' names.
     pub async fn sql(&self) -> String {
-        views_sql(self.tables.lock().await.values())
+        self.text(&*self.tables.lock().await)
+    }
+
+    fn text(&self, tables: &BTreeMap<TableName, TableFiles>) -> String {
+        views_sql(tables.values(), self.more)
     }
 
     /// Rewrites the file.
@@ -83,7 +91,7 @@ impl Views {
     /// [`LakeError::Unusable`].
     pub async fn write(&self) -> Result<(), LakeError> {
         let tables = self.tables.lock().await;
-        self.lake.put(VIEWS, views_sql(tables.values())).await
+        self.lake.put(VIEWS, self.text(&tables)).await
     }
 
     /// Takes up new versions of tables and rewrites the file.
@@ -101,7 +109,7 @@ impl Views {
         // Held while the file is written, so that an older text never replaces a newer one.
         let mut tables = self.tables.lock().await;
         tables.extend(changed.into_iter().map(|files| (files.name.clone(), files)));
-        self.lake.put(VIEWS, views_sql(tables.values())).await
+        self.lake.put(VIEWS, self.text(&tables)).await
     }
 }
 
@@ -122,14 +130,16 @@ impl TableFiles {
     }
 }
 
-/// One statement a view, in DuckDB's SQL: all rows as `<table>`, and those not deleted as `<table>_live`.
+/// One statement a view, in DuckDB's SQL: all rows as `<table>`, and those not deleted as `<table>_live`; then more.
 #[must_use]
-pub fn views_sql<'a>(tables: impl IntoIterator<Item = &'a TableFiles>) -> String {
+pub fn views_sql<'a>(tables: impl IntoIterator<Item = &'a TableFiles>, more: More) -> String {
     let tables: Vec<_> = tables.into_iter().collect();
     let names: HashSet<String> = tables.iter().map(|table| table.name.as_str().to_lowercase()).collect();
     let mut sql = String::from("-- Written by kustlake at each commit: duckdb -init views.sql\n");
+    let mut views = BTreeSet::new();
     for table in tables {
         sql.push_str(&view(table));
+        views.insert(table.name.to_string());
         let live = format!("{}_live", table.name);
         if table.schema.column_with_name(DELETED).is_some() && !names.contains(&live.to_lowercase()) {
             let (live, name, deleted) = (identifier(&live), identifier(table.name.as_str()), identifier(DELETED));
@@ -137,8 +147,10 @@ pub fn views_sql<'a>(tables: impl IntoIterator<Item = &'a TableFiles>) -> String
                 sql,
                 "CREATE OR REPLACE VIEW {live} AS SELECT * FROM {name} WHERE NOT coalesce({deleted}, false);"
             );
+            views.insert(format!("{}_live", table.name));
         }
     }
+    sql.push_str(&more(&views));
     sql
 }
 
@@ -238,7 +250,7 @@ mod tests {
 
     #[test]
     fn names_paths_and_types_are_written_as_the_reader_takes_them() {
-        insta::assert_snapshot!(views_sql(&[table("tags", &["/a b/it's [1]/x.parquet"]), table("teams", &[])]), @r#"
+        insta::assert_snapshot!(views_sql(&[table("tags", &["/a b/it's [1]/x.parquet"]), table("teams", &[])], |views| format!("{views:?}\n")), @r#"
     -- Written by kustlake at each commit: duckdb -init views.sql
     CREATE OR REPLACE VIEW "tags" AS SELECT NULL::VARCHAR AS "id", NULL::TIMESTAMP WITH TIME ZONE AS "say ""when""", NULL::VARCHAR[] AS "tag_ids", NULL::BOOLEAN AS "_deleted" WHERE false
     UNION ALL BY NAME SELECT * FROM read_parquet([
@@ -247,12 +259,13 @@ mod tests {
     CREATE OR REPLACE VIEW "tags_live" AS SELECT * FROM "tags" WHERE NOT coalesce("_deleted", false);
     CREATE OR REPLACE VIEW "teams" AS SELECT NULL::VARCHAR AS "id", NULL::TIMESTAMP WITH TIME ZONE AS "say ""when""", NULL::VARCHAR[] AS "tag_ids", NULL::BOOLEAN AS "_deleted" WHERE false;
     CREATE OR REPLACE VIEW "teams_live" AS SELECT * FROM "teams" WHERE NOT coalesce("_deleted", false);
+    {"tags", "tags_live", "teams", "teams_live"}
     "#);
     }
 
     #[test]
     fn a_live_view_never_replaces_a_table() {
-        let sql = views_sql(&[table("kobject_a", &[]), table("kobject_a_LIVE", &[])]);
+        let sql = views_sql(&[table("kobject_a", &[]), table("kobject_a_LIVE", &[])], |_| String::new());
         assert_eq!(sql.matches("VIEW \"kobject_a_live\"").count(), 0);
         assert_eq!(sql.matches("VIEW \"kobject_a_LIVE_live\"").count(), 1);
     }
@@ -261,7 +274,7 @@ mod tests {
     async fn the_file_names_the_live_files() {
         let lake = memory();
         let table = committed(append(&create(&lake).await, &rows(0..3)).await);
-        Views::open(&lake).await.unwrap().committed([&table]).await.unwrap();
+        Views::open(&lake, |_| String::new()).await.unwrap().committed([&table]).await.unwrap();
         let path = lake.object(VIEWS).unwrap();
         let sql = lake.store().get(&path).await.unwrap().bytes().await.unwrap();
         let file = table.files("id").await.unwrap().remove(0);

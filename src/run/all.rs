@@ -23,7 +23,7 @@ use super::reconcile::Repair;
 use super::report::{Outcome, Report, Requests, Skip, Skipped};
 use super::session::{self, Source, World};
 use crate::api::Usage;
-use crate::catalog::{Access, Catalog};
+use crate::catalog::{self, Access, Catalog};
 use crate::config::{Config, Pipeline};
 use crate::lake::{Lease, LeaseTiming, Views};
 use crate::window::Window;
@@ -44,6 +44,18 @@ pub enum Command {
     },
     /// Compare the tables with the source.
     Verify(Repair),
+}
+
+impl Command {
+    /// What it is called in a report.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Run | Self::FullRefresh => "run",
+            Self::Backfill { .. } => "backfill",
+            Self::Verify(_) => "verify",
+        }
+    }
 }
 
 /// What a run has done so far, for whoever watches; shared with the run itself.
@@ -136,14 +148,9 @@ impl Run<'_> {
         };
         held.give_back(&lake, self.world.clock.as_ref(), &result).await;
         let Ended { exit, early } = result?;
-        let command = match self.command {
-            Command::Run | Command::FullRefresh => "run",
-            Command::Backfill { .. } => "backfill",
-            Command::Verify(_) => "verify",
-        };
         Ok(Report {
             run: id,
-            command,
+            command: self.command.name(),
             started_at,
             seconds: self.world.clock.monotonic().saturating_sub(began).as_secs_f64(),
             exit_code: exit,
@@ -166,7 +173,7 @@ impl Run<'_> {
         }
         let until = source.time.settled(self.config.source.settle);
         let state = session::state(self.config, lake, source.time.clone()).await?;
-        let views = Views::open(lake).await?;
+        let views = Views::open(lake, catalog::marts).await?;
         let discovery = Discovery::default();
         let shared = Shared {
             run: id,

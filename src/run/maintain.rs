@@ -21,7 +21,7 @@ use super::layout::{Group, Layout};
 use super::maintained::{MaintainReport, MaintainedTable};
 use super::report::Outcome;
 use super::session::{self, World};
-use crate::catalog::{Access, Catalog, Entity};
+use crate::catalog::{self, Access, Catalog, Entity};
 use crate::config::Config;
 use crate::lake::{
     CommitNote, Commits, Lake, LakeError, Lease, LeaseTiming, Stored, Table, TableName, Unneeded, Views,
@@ -178,7 +178,7 @@ impl Maintain<'_> {
         let leftovers: Vec<Stored> = lake.leftovers(cutoff).await?;
         let is_out_of_date = plans.iter().flatten().any(|plan| !plan.unneeded.data.is_empty());
         if self.action == Action::Do && (is_out_of_date || report.tables.iter().any(|told| told.files_merged > 0)) {
-            Views::open(lake).await?.write().await?;
+            Views::open(lake, catalog::marts).await?.write().await?;
         }
         for (plan, told) in plans.iter().zip(&mut report.tables) {
             if let Some(plan) = plan {

@@ -10,7 +10,7 @@ use super::job::{Job, Jobs};
 use super::klasses;
 use super::progress::EntityProgress;
 use super::session::{self, Source, World};
-use crate::catalog::{Access, Catalog, EntityName};
+use crate::catalog::{self, Access, Catalog, EntityName};
 use crate::config::Config;
 use crate::extract::{Place, Step, count};
 use crate::lake::Views;
@@ -54,7 +54,7 @@ pub async fn preview(config: &Config, catalog: &Catalog, world: &World) -> Resul
     let source = Source::open(config, world).await?;
     let state = session::state(config, &lake, source.time.clone()).await?;
     let until = source.time.settled(config.source.settle);
-    let views = Views::open(&lake).await?;
+    let views = Views::open(&lake, catalog::marts).await?;
     let discovery = Discovery::default();
     let shared = Shared {
         run: "",

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::error::RunError;
 use super::exit::Exit;
+use super::session::World;
 use crate::api::Usage;
 use crate::catalog::{EntityName, Mode};
 use crate::table::Problems;
@@ -32,6 +35,29 @@ pub struct Report {
     /// Why the run ended early, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+impl Report {
+    /// That of a run which did not begin.
+    #[must_use]
+    pub fn of_failure(
+        command: &'static str,
+        started_at: DateTime<Utc>,
+        took: Duration,
+        error: &RunError,
+        world: &World,
+    ) -> Self {
+        Self {
+            run: world.entropy.unique().to_string(),
+            command,
+            started_at,
+            seconds: took.as_secs_f64(),
+            exit_code: error.exit(),
+            entities: Vec::new(),
+            requests: Requests::default(),
+            error: Some(error.to_string()),
+        }
+    }
 }
 
 /// Requests of a run and what they cost.

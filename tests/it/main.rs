@@ -33,6 +33,7 @@ mod lists;
 mod local_lake;
 mod maintain;
 mod nothing_lost;
+mod operators;
 mod parents;
 mod parts;
 mod public_client;
