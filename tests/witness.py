@@ -1,4 +1,4 @@
-"""Reads tables of a lake with four readers that share no code with kustlake, and prints what each of them sees.
+"""Reads tables of a lake with five readers that share no code with kustlake, and prints what each of them sees.
 
 Usage: witness.py LAKE TABLE...
 
@@ -20,6 +20,10 @@ from urllib.parse import urlsplit
 import deltalake
 import duckdb
 import polars
+
+# Nobody is told that a test runs; Daft looks at this while it is imported.
+os.environ.update(DO_NOT_TRACK="true", SCARF_NO_ANALYTICS="true", DAFT_ANALYTICS_ENABLED="0")
+import daft  # noqa: E402
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -57,6 +61,22 @@ def secret(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     }
 
 
+def spread_storage(storage: dict[str, str] | None) -> daft.io.IOConfig | None:
+    """The same settings for Daft."""
+    if storage is None:
+        return None
+    return daft.io.IOConfig(
+        s3=daft.io.S3Config(
+            endpoint_url=storage["aws_endpoint_url"],
+            key_id=storage["aws_access_key_id"],
+            access_key=storage["aws_secret_access_key"],
+            region_name=storage["aws_region"],
+            use_ssl=False,
+            force_virtual_addressing=False,
+        )
+    )
+
+
 def views(connection: duckdb.DuckDBPyConnection, lake: str) -> None:
     """Runs views.sql, so that each table is a view of its own name."""
     (text,) = connection.execute(f"SELECT content FROM read_text({literal(f'{lake}/views.sql')})").fetchone()
@@ -91,18 +111,20 @@ def main() -> None:
     connection = connect()
     storage = secret(connection) if lake.startswith("s3://") else None
     views(connection, lake)
-    # Polars finds no table in a local folder whose name has a space.
-    polars_too = () if " " in lake else ("polars",)
-    answer = {reader: {} for reader in ("delta_scan", "views", "deltalake", *polars_too)}
+    # These find no table in a local folder whose name has a space.
+    others = () if " " in lake else ("polars", "daft")
+    answer = {reader: {} for reader in ("delta_scan", "views", "deltalake", *others)}
     for table in tables:
         url = f"{lake}/{table}"
         connection.execute(f"CREATE VIEW delta_scan_{table} AS SELECT * FROM delta_scan({literal(url)})")
         connection.execute(f"CREATE VIEW views_{table} AS SELECT * FROM {table}")
         arrow = deltalake.DeltaTable(url, storage_options=storage).to_pyarrow_table()
         connection.register(f"deltalake_{table}", arrow)
-        if polars_too:
+        if others:
             frame = polars.read_delta(url, storage_options=storage)
             connection.register(f"polars_{table}", frame.to_arrow())
+            # An engine that spreads its work over many machines where there are many; here it has one.
+            connection.register(f"daft_{table}", daft.read_deltalake(url, io_config=spread_storage(storage)).to_arrow())
         for reader in answer:
             relation = f"{reader}_{table}"
             live = f"{table}_live" if reader == "views" else f"{relation} WHERE NOT _deleted"

@@ -8,6 +8,7 @@
     reason = "what a test does not expect ends it"
 )]
 
+mod analysts;
 mod audit_log;
 mod bad_input;
 mod bucket;
@@ -34,6 +35,7 @@ mod local_lake;
 mod maintain;
 mod nothing_lost;
 mod operators;
+mod packaging;
 mod parents;
 mod parts;
 mod public_client;

@@ -30,7 +30,7 @@ pub(crate) fn seen(lake: &str, storage: Option<&Storage>, tables: &[&str]) -> Va
 pub(crate) fn assert_true(sim: &SimHandle, lake: &str, storage: Option<&Storage>) {
     let all = seen(lake, storage, &TABLES.map(|(_, table)| table));
     let readers: Vec<_> = all.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(readers, ["delta_scan", "deltalake", "polars", "views"]);
+    assert_eq!(readers, ["daft", "delta_scan", "deltalake", "polars", "views"]);
     for (context, table) in TABLES {
         let expected = records(sim, context);
         let live = expected.iter().filter(|record| record[3] == false).count();
