@@ -9,7 +9,7 @@ use crate::support::{Ended, program};
 
 fn checked(arguments: &[&str]) -> Ended {
     let mut check = std::process::Command::new(installed("packaging/bin/python"));
-    succeed(check.arg(source("tests/check_packaging.py")).args(arguments).current_dir(source(".")))
+    succeed(check.arg("-B").arg(source("tests/packaged/run.py")).args(arguments).current_dir(source(".")))
 }
 
 #[test]
