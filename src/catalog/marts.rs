@@ -1,10 +1,10 @@
-//! Views that analysts expect, over the views of the tables: `schemas/marts.sql`.
+//! Views that analysts expect, over the views of the tables: `analytics/marts.sql`.
 //!
 //! The rule: a mart is made where all that it needs is there, so that no missing table makes the others unusable.
 
 use std::collections::BTreeSet;
 
-const MARTS: &str = include_str!("../../schemas/marts.sql");
+const MARTS: &str = include_str!("../../analytics/marts.sql");
 const HEAD: &str = "-- mart: ";
 const NEEDS: &str = " needs: ";
 

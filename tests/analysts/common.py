@@ -58,7 +58,7 @@ def load(folder: pathlib.Path, repo: pathlib.Path) -> tuple[duckdb.DuckDBPyConne
     """The lake with its marts, and how many statements made them."""
     lake = duckdb.connect()
     lake.execute((folder / "views.sql").read_text(encoding="utf-8"))
-    marts = statements((repo / "schemas" / "marts.sql").read_text(encoding="utf-8"))
+    marts = statements((repo / "analytics" / "marts.sql").read_text(encoding="utf-8"))
     expect(set(GRAINS) == {name for name, _, _ in marts}, "the grain of each mart, and of no other, is to be listed here")
     if not any(name.startswith("mart_") for name in views(lake)):
         for name, needs, sql in marts:

@@ -131,7 +131,7 @@ def reads_only_what_it_needs(folder: pathlib.Path, repo: pathlib.Path) -> None:
             view: [column for column in whole.sql(f'DESCRIBE "{view}"').fetchall() if column[0] not in sensitive(repo, view)]
             for view in views(whole) if not view.startswith("mart_")
         }
-    marts = statements((repo / "schemas" / "marts.sql").read_text(encoding="utf-8"))
+    marts = statements((repo / "analytics" / "marts.sql").read_text(encoding="utf-8"))
     made: dict[str, list[tuple]] = {}
     for name, needs, sql in marts:
         with duckdb.connect() as bare:
@@ -153,7 +153,7 @@ def rare(folder: pathlib.Path, repo: pathlib.Path) -> int:
     with duckdb.connect() as whole:
         whole.execute((folder / "views.sql").read_text(encoding="utf-8"))
         columns = {table: whole.sql(f"DESCRIBE {table}").fetchall() for table in RARE}
-    marts = statements((repo / "schemas" / "marts.sql").read_text(encoding="utf-8"))
+    marts = statements((repo / "analytics" / "marts.sql").read_text(encoding="utf-8"))
     for absent, answers in ((set(), ANSWERS), ({"customer_merges", "conversation_times"}, WITHOUT)):
         with duckdb.connect() as lake:
             lake.execute("SET TimeZone = 'UTC'")

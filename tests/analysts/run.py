@@ -114,7 +114,7 @@ def dbt(python: str, folder: pathlib.Path, repo: pathlib.Path) -> dict[str, int]
                 print(f"dbt warns: {result['unique_id']}: {result['message']}", file=sys.stderr)
         with duckdb.connect(str(project / "kustlake.duckdb"), read_only=True) as made, duckdb.connect() as marts:
             marts.execute((folder / "views.sql").read_text(encoding="utf-8"))
-            for name, needs, sql in statements((repo / "schemas" / "marts.sql").read_text(encoding="utf-8")):
+            for name, needs, sql in statements((repo / "analytics" / "marts.sql").read_text(encoding="utf-8")):
                 if needs <= views(marts):
                     marts.execute(sql)
             # The models say again what the marts say: both are to agree.

@@ -204,7 +204,7 @@ async fn every_reader_sees_every_table() {
     assert!(tables.len() > 50, "{tables:?}");
     let all = seen(&org.lake().display().to_string(), None, &tables);
     let readers: Vec<_> = all.as_object().unwrap().keys().collect();
-    assert_eq!(readers, ["delta_scan", "deltalake", "polars", "views"]);
+    assert_eq!(readers, ["daft", "delta_scan", "deltalake", "polars", "views"]);
     for table in tables {
         for reader in &readers {
             let (seen, first) = (&all[*reader][table], &all["delta_scan"][table]);

@@ -44,6 +44,7 @@ mod reconcile;
 mod relay;
 mod requests;
 mod rows;
+mod schema;
 mod secrets;
 mod simulation;
 mod small_disk;
