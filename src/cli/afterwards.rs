@@ -17,14 +17,17 @@ use crate::run::{self, Exit, PastRun, Report, World};
 /// A command that was told of a failure ends within this time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Storage that hangs holds nobody up for longer: the run is over, and may have been asked to stop.
+const PATIENCE_WITH_STORAGE: Duration = Duration::from_secs(3);
+
 /// Does what was asked for.
 pub(super) async fn look_after(report: &Report, asked: &Outside, config: &Config, world: &World) {
-    // A destination that cannot be used is no place to keep that it could not.
-    if report.exit_code != Exit::Destination
-        && let Ok(lake) = run::lake(config, world)
-        && let Err(error) = PastRun::keep(report, &lake).await
-    {
-        tracing::warn!(%error, "`kustlake report` will not know of this run");
+    let kept = tokio::select! {
+        kept = keep(report, config, world) => kept,
+        () = world.clock.sleep(PATIENCE_WITH_STORAGE) => Err("the storage does not answer".to_owned()),
+    };
+    if let Err(problem) = kept {
+        tracing::warn!(problem, "`kustlake report` will not know of this run");
     }
     if let Some(file) = &asked.metrics
         && let Err(error) = metrics::write(report, file)
@@ -37,6 +40,15 @@ pub(super) async fn look_after(report: &Report, asked: &Outside, config: &Config
     {
         tracing::warn!(problem, "the command of --on-failure did not do its work");
     }
+}
+
+async fn keep(report: &Report, config: &Config, world: &World) -> Result<(), String> {
+    // A destination that cannot be used is no place to keep that it could not.
+    if report.exit_code == Exit::Destination {
+        return Ok(());
+    }
+    let lake = run::lake(config, world).map_err(|error| error.to_string())?;
+    PastRun::keep(report, &lake).await.map_err(|error| error.to_string())
 }
 
 /// Runs a command of the shell, with the report as JSON at its standard input. It inherits no key of ours.

@@ -26,10 +26,12 @@ pub(super) async fn run(
             &Report::of_failure(name, began.0, world.clock.monotonic().saturating_sub(began.1), error, &world)
         }
     };
+    // Told first: whatever comes afterwards may take its time.
+    if result.is_ok() {
+        tell(report, terminal)?;
+    }
     afterwards::look_after(report, outside, config, &world).await;
-    let report = result?;
-    tell(&report, terminal)?;
-    Ok(report.exit_code)
+    Ok(result?.exit_code)
 }
 
 /// Loads with progress on the screen; the report is the caller's to tell.
