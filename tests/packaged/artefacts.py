@@ -34,7 +34,8 @@ def check_containerfile():
     for source in (ROOT / "src").rglob("*.rs"):
         program = source.read_text().split("#[cfg(test)]\nmod ")[0]
         for name in re.findall(r"include_(?:str|bytes)!\(\"([^\"]+)\"\)", program):
-            needed.add((source.parent / name).resolve().relative_to(ROOT).parts[0])
+            path = (source.parent / name).resolve().relative_to(ROOT)
+            needed |= {str(path)} if not {str(path), path.parts[0]} & copied else set()
     problems += [f"{name} is needed to build and not copied" for name in sorted(needed - copied)]
     admitted = {line[1:] for line in (PACKAGING / ".containerignore").read_text().splitlines() if line.startswith("!")}
     problems += [f".containerignore keeps out {name}, which is copied" for name in sorted(copied - admitted)]
