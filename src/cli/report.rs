@@ -9,7 +9,7 @@ use super::table::{TextTable, thousands};
 use super::terminal::{Style, Terminal};
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::run::{self, Exit, PastRun, RunError, ServerTime, Standing, World};
+use crate::run::{self, Exit, PastRun, RunError, Standing, World};
 
 pub(super) async fn report(
     config: &Config,
@@ -22,8 +22,7 @@ pub(super) async fn report(
     let lake = run::lake(config, &world)?;
     let runs = PastRun::newest(&lake, usize::from(asked.runs)).await?;
     if let Some(file) = &asked.html {
-        let state = run::state(config, &lake, ServerTime::told(Some(now), world.clock.clone())).await?;
-        let standings = Standing::all(&config.pipelines, catalog, &lake, &state).await?;
+        let standings = Standing::all(config, catalog, &lake, &world, now).await?;
         let page = Page { destination: lake.root().as_str(), now, standings: &standings, runs: &runs };
         std::fs::write(file, page.html()).map_err(|error| {
             RunError::Usage(format!("--html {}: {error}; name a file in a folder that is there", file.display()))

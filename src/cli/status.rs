@@ -8,7 +8,7 @@ use super::table::{TextTable, duration, thousands};
 use super::terminal::{Style, Terminal};
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::run::{self, Exit, PastRun, RunError, ServerTime, Standing, World};
+use crate::run::{self, Exit, PastRun, RunError, Standing, World};
 use crate::window::text;
 
 /// Runs that are looked at for what failed.
@@ -25,9 +25,7 @@ pub(super) async fn status(
     let world = World::real();
     let now = world.clock.now();
     let lake = run::lake(config, &world)?;
-    let time = ServerTime::told(Some(now), world.clock.clone());
-    let state = run::state(config, &lake, time).await?;
-    let standings = Standing::all(&config.pipelines, catalog, &lake, &state).await?;
+    let standings = Standing::all(config, catalog, &lake, &world, now).await?;
     let runs = PastRun::newest(&lake, RUNS).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "what the last runs did could not be read");
         Vec::new()

@@ -3,10 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use super::error::RunError;
+use super::server_time::ServerTime;
+use super::session::{self, World};
 use super::state::StateKeeper;
 use super::tables::{TableHome, cursor_id};
 use crate::catalog::{Access, Catalog, EntityName};
-use crate::config::Pipeline;
+use crate::config::Config;
 use crate::lake::{Lake, Table};
 
 /// How far one table is.
@@ -25,18 +27,21 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// All tables of these pipelines; of the klasses, those that exist.
+    /// All tables of the configuration, as the lake and the state file have them at `now`; of the klasses, those that exist.
     ///
     /// # Errors
     /// The destination cannot be read.
     pub async fn all(
-        pipelines: &[Pipeline],
+        config: &Config,
         catalog: &Catalog,
         lake: &Lake,
-        state: &StateKeeper,
+        world: &World,
+        now: DateTime<Utc>,
     ) -> Result<Vec<Self>, RunError> {
+        let time = ServerTime::told(Some(now), world.clock.clone());
+        let state = &session::state(config, lake, time).await?;
         let mut standings = Vec::new();
-        for pipeline in pipelines {
+        for pipeline in &config.pipelines {
             let entity = catalog.get(pipeline.entity.as_str());
             if let Some(Access::Klasses { prefix, .. }) = entity.map(|entity| &entity.access) {
                 let tables = lake.tables().await?;

@@ -54,27 +54,30 @@ impl StatsCollector {
         if self.batches == BATCHES {
             let next = FileStatsAccumulator::new(&self.columns, &self.schema);
             let full = std::mem::replace(&mut self.accumulator, next);
-            self.before = self.with_before(full)?;
+            self.before = whole(&self.table, self.before.take(), full)?;
             self.batches = 0;
         }
         Ok(())
     }
 
-    fn with_before(&mut self, accumulator: FileStatsAccumulator) -> Result<Option<StructArray>, LakeError> {
-        let stats = accumulator.finish().map_err(|error| super::Failing(&self.table).writing(error))?;
-        let both = match (self.before.take(), stats) {
-            (Some(before), Some(stats)) => Some(joined(&before, &stats)),
-            (before, stats) => before.or(stats).map(Ok),
-        };
-        both.transpose().map_err(|error| LakeError::Internal(format!("table {}: statistics: {error}", self.table)))
-    }
-
     /// The statistics of all batches; nothing if there was none.
-    pub(in crate::lake) fn finish(mut self) -> Result<Option<FileStats>, LakeError> {
-        let none = FileStatsAccumulator::new(&self.columns, &self.schema);
-        let last = std::mem::replace(&mut self.accumulator, none);
-        Ok(self.with_before(last)?.map(FileStats))
+    pub(in crate::lake) fn finish(self) -> Result<Option<FileStats>, LakeError> {
+        Ok(whole(&self.table, self.before, self.accumulator)?.map(FileStats))
     }
+}
+
+/// The statistics of what came before and of what was accumulated since.
+fn whole(
+    table: &Arc<str>,
+    before: Option<StructArray>,
+    since: FileStatsAccumulator,
+) -> Result<Option<StructArray>, LakeError> {
+    let since = since.finish().map_err(|error| super::Failing(table).writing(error))?;
+    let both = match (before, since) {
+        (Some(before), Some(since)) => Some(joined(&before, &since)),
+        (before, since) => before.or(since).map(Ok),
+    };
+    both.transpose().map_err(|error| LakeError::Internal(format!("table {table}: statistics: {error}")))
 }
 
 impl Snapshot {
