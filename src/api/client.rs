@@ -104,7 +104,7 @@ impl Client {
             let now = self.clock.monotonic();
             match retry.after(&cause, now) {
                 Verdict::Again(pause) => {
-                    tracing::warn!(%request, %cause, attempt = call.attempts, pause_ms = pause.as_millis(), "asking again");
+                    tracing::warn!(%request, error = %cause, attempt = call.attempts, pause_ms = pause.as_millis(), "asking again");
                     self.clock.sleep(pause).await;
                 }
                 // The quota holds back this request with all others, and shows why.
@@ -147,7 +147,7 @@ impl Client {
     /// What has been used so far.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.meter.read(self.quota.waited(), self.quota.waiting())
+        self.meter.read(self.quota.waited(), self.quota.waiting(), self.quota.searches_left())
     }
 
     async fn attempt(&self, call: &mut Call<'_>) -> (QuotaHeaders, Result<Page, Cause>) {

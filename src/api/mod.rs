@@ -39,4 +39,4 @@ pub use search::{Content, Criterion, Deleted, Index, Operand, Operator, Search, 
 pub use slots::WaitReason;
 pub use token::TokenInfo;
 pub use transport::{Patience, SetupError};
-pub use usage::Usage;
+pub use usage::{Room, Usage};

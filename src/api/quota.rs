@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::headers::QuotaHeaders;
 use super::request::Budget;
 use super::slots::{Slots, Wait, WaitReason};
+use super::usage::Room;
 use crate::clock::Clock;
 
 /// How much of the service's limits may be used.
@@ -219,6 +220,11 @@ impl Quota {
     pub(super) fn waiting(&self) -> Option<Waiting> {
         let now = self.clock.monotonic();
         [&self.organisation, &self.search].into_iter().find_map(|lane| lane.waiting(now))
+    }
+
+    /// What is left of the search minute.
+    pub(super) fn searches_left(&self) -> Room {
+        lock(&self.search.state).slots.room(self.clock.monotonic())
     }
 
     /// How long the first in a queue has waited, in all.

@@ -7,6 +7,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::usage::Room;
+
 /// How long a slot rests: the minute of the limit, and a second for a request that was given up
 /// while it was still on its way.
 const REST: Duration = Duration::from_secs(61);
@@ -83,6 +85,12 @@ impl Slots {
         let in_flight = (0..self.in_flight).map(|_| REST);
         let resting = self.resting.iter().rev().map(|rested| rested.saturating_sub(now));
         in_flight.chain(resting).filter(|left| !left.is_zero()).collect()
+    }
+
+    /// What is left of them.
+    pub(super) fn room(&self, now: Duration) -> Room {
+        let taken = u32::try_from(self.taken(now).len()).unwrap_or(u32::MAX);
+        Room { free: self.capacity.saturating_sub(taken), capacity: self.capacity }
     }
 
     /// Lets slots rest for requests that another run has sent.

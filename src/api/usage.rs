@@ -23,6 +23,17 @@ pub struct Usage {
     pub waited: Duration,
     /// The wait under way.
     pub waiting: Option<Waiting>,
+    /// What is left of the search minute.
+    pub searches_left: Room,
+}
+
+/// What is left of the minute of a budget.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Requests that may be sent at once.
+    pub free: u32,
+    /// Requests that may be sent in a minute.
+    pub capacity: u32,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +64,7 @@ impl Meter {
         self.bytes.fetch_add(u64::try_from(body.len()).unwrap_or_default(), Ordering::Relaxed);
     }
 
-    pub(super) fn read(&self, waited: Duration, waiting: Option<Waiting>) -> Usage {
+    pub(super) fn read(&self, waited: Duration, waiting: Option<Waiting>, searches_left: Room) -> Usage {
         Usage {
             requests: self.requests.load(Ordering::Relaxed),
             searches: self.searches.load(Ordering::Relaxed),
@@ -62,6 +73,7 @@ impl Meter {
             bytes: self.bytes.load(Ordering::Relaxed),
             waited,
             waiting,
+            searches_left,
         }
     }
 }

@@ -15,6 +15,10 @@ pub(super) struct Args {
     #[arg(long, global = true, value_name = "FILE", default_value = "pipelines.yaml")]
     pub(super) config: PathBuf,
 
+    /// Only this one of the organisations that the file names
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) organisation: Option<String>,
+
     /// How much is logged
     #[arg(long, global = true, value_name = "LEVEL", default_value = "info")]
     pub(super) log_level: LogLevel,
@@ -86,6 +90,8 @@ pub(super) enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Print the manual page: kustlake manual > kustlake.1
+    Manual,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -117,6 +123,11 @@ pub(super) struct Backfill {
     /// The first instant after it; what has settled by now when absent
     #[arg(long, value_name = "D", value_parser = crate::config::instant)]
     pub(super) end_date: Option<DateTime<Utc>>,
+
+    /// Share the work with other machines that are given the same words: each takes 30 days of an entity that no other
+    /// has, and this part of the budget, until nothing is left
+    #[arg(long, value_name = "N", requires = "end_date", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub(super) machines: Option<u16>,
 
     #[command(flatten)]
     pub(super) only: Only,
@@ -188,15 +199,15 @@ pub(super) struct Entities {
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Init {
-    /// The organisation: the name before .kustomerapp.com in your browser
-    #[arg(long, default_value = "acme")]
-    pub(super) org: String,
+    /// The organisation: the name before .kustomerapp.com in your browser; asked for on a terminal when absent
+    #[arg(long)]
+    pub(super) org: Option<String>,
 
-    /// Where tables shall stay: s3://bucket/prefix or a folder
-    #[arg(long, value_name = "URL", default_value = "./lake")]
-    pub(super) destination: String,
+    /// Where tables shall stay: s3://bucket/prefix or a folder; asked for likewise
+    #[arg(long, value_name = "URL")]
+    pub(super) destination: Option<String>,
 
-    /// Nothing updated before this date is read
+    /// Nothing updated before this date is read; asked for likewise
     #[arg(long, value_name = "D")]
     pub(super) start_date: Option<String>,
 

@@ -8,7 +8,7 @@ use crate::run::{Exit, Finding, RunError, Verdict, World, inspect};
 pub(super) async fn check(config: &Config, terminal: &Terminal, catalog: &Catalog) -> Result<Exit, RunError> {
     let findings = inspect(config, catalog, &World::real()).await;
     for finding in &findings {
-        terminal.line(&told(finding, terminal.style()));
+        tell(finding, terminal)?;
     }
     let exits = findings.iter().filter_map(|finding| match finding.verdict {
         Verdict::Failed(exit) => Some(exit),
@@ -18,16 +18,16 @@ pub(super) async fn check(config: &Config, terminal: &Terminal, catalog: &Catalo
     Ok(exits.into_iter().next().unwrap_or(Exit::Ok))
 }
 
-fn told(finding: &Finding, style: Style) -> String {
-    let (mark, verdict) = match finding.verdict {
+fn tell(finding: &Finding, terminal: &Terminal) -> Result<(), RunError> {
+    let Finding { subject, verdict, told } = finding;
+    let (mark, verdict) = match verdict {
         Verdict::Good => ("ok  ", "ok"),
         Verdict::Warning => ("warn", "warning"),
         Verdict::Failed(_) => ("FAIL", "failed"),
     };
-    match style {
-        Style::Person => format!("{mark}  {:<24} {}", finding.subject, finding.told),
-        Style::Machine => {
-            serde_json::json!({"subject": finding.subject, "verdict": verdict, "told": finding.told}).to_string()
-        }
+    match terminal.style() {
+        Style::Person => terminal.line(&format!("{mark}  {subject:<24} {told}")),
+        Style::Machine => terminal.json(&serde_json::json!({"subject": subject, "verdict": verdict, "told": told}))?,
     }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! `demo`: a simulated organisation, loaded twice into a local folder, with a change in between.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -89,6 +90,7 @@ fn config(sim: &SimHandle, folder: &Path, catalog: &Catalog) -> Result<Config, R
         klasses: None,
     });
     Ok(Config {
+        organisation: None,
         source: Source {
             base_url,
             api_key: SecretString::from(KEY),
@@ -110,6 +112,7 @@ fn config(sim: &SimHandle, folder: &Path, catalog: &Catalog) -> Result<Config, R
         },
         state_url: None,
         hash_key: None,
+        secret_variables: BTreeSet::new(),
         pipelines: pipelines.collect(),
     })
 }

@@ -10,9 +10,22 @@ use crate::run::{Exit, RunError};
 /// The repository's own configuration, which the tests run.
 const TEMPLATE: &str = include_str!("../../pipelines.yaml");
 
+/// What is asked for.
+struct Answers {
+    org: String,
+    destination: String,
+    start: Option<String>,
+}
+
 pub(super) fn init(init: &Init, path: &Path, terminal: &Terminal) -> Result<Exit, RunError> {
-    let text = text(init)?;
     let refuse = |told: String| Err(RunError::Usage(told));
+    if !init.force && path.exists() {
+        return refuse(format!("{} is there already; --force replaces it", path.display()));
+    }
+    let Some(answers) = answers(init, terminal)? else {
+        return refuse("nothing was written, since a question had no answer".to_owned());
+    };
+    let text = text(&answers);
     let file = std::fs::OpenOptions::new()
         .write(true)
         .create(init.force)
@@ -20,34 +33,73 @@ pub(super) fn init(init: &Init, path: &Path, terminal: &Terminal) -> Result<Exit
         .create_new(!init.force)
         .open(path);
     let written = file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
-    match written {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            return refuse(format!("{} is there already; --force replaces it", path.display()));
-        }
-        Err(error) => return refuse(format!("{} cannot be written: {error}", path.display())),
+    if let Err(error) = written {
+        return refuse(format!("{} cannot be written: {error}; --config names another place", path.display()));
     }
-    terminal.line(&format!(
-        "wrote {}\nnext: export {API_KEY_VARIABLE}=…, then `kustlake check`, `kustlake plan` and `kustlake run`",
-        path.display()
-    ));
+    let told = format!(
+        "wrote {0}: all entities, of {1}, into {2}
+
+next:
+  read -rs {API_KEY_VARIABLE} && export {API_KEY_VARIABLE}    # paste the key: it is not shown
+  kustlake check     # tries the key, its roles, the clock and the storage
+  kustlake plan      # what a run would read, and how long that takes
+  kustlake run       # loads; from then on by cron",
+        path.display(),
+        answers.org,
+        answers.destination
+    );
+    terminal.line(&told);
     Ok(Exit::Ok)
 }
 
-fn text(init: &Init) -> Result<String, RunError> {
-    let plain = |name: &str, value: &str| {
-        let bad = value.is_empty() || value.contains(['\n', '\r', '#', '"', '\'', '{', '}', '[', ']', ',']);
-        if bad { Err(RunError::Usage(format!("--{name}: {value:?} cannot stand in the file"))) } else { Ok(()) }
+/// What the flags say; a person is asked for what they do not. Nothing when a question has no answer.
+fn answers(init: &Init, terminal: &Terminal) -> Result<Option<Answers>, RunError> {
+    let answer =
+        |name: &str, given: &Option<String>, question: &str, usual: &str, check: fn(&str) -> Result<(), String>| {
+            match given {
+                Some(given) => {
+                    check(given).map_err(|told| RunError::Usage(format!("--{name}: {told}")))?;
+                    Ok::<_, RunError>(Some(given.clone()))
+                }
+                None if terminal.can_ask() => Ok(terminal.ask(question, usual, check)),
+                None => Ok(Some(usual.to_owned())),
+            }
+        };
+    let org = answer("org", &init.org, "Organisation: the name before .kustomerapp.com in your browser", "acme", org)?;
+    let Some(org) = org else { return Ok(None) };
+    let question = "Destination of the tables: s3://bucket/prefix or a folder";
+    let Some(destination) = answer("destination", &init.destination, question, "./lake", plain)? else {
+        return Ok(None);
     };
-    plain("org", &init.org)?;
-    plain("destination", &init.destination)?;
-    let mut text = TEMPLATE.replacen("  org: acme\n", &format!("  org: {}\n", init.org), 1);
-    text = text.replacen("  url: ./lake\n", &format!("  url: {}\n", init.destination), 1);
-    if let Some(start) = &init.start_date {
-        instant(start).map_err(|told| RunError::Usage(format!("--start-date: {told}")))?;
+    let question = "Nothing updated before this date is read, such as 2024-01-31";
+    let Some(start) = answer("start-date", &init.start_date, question, EVERYTHING, start)? else { return Ok(None) };
+    Ok(Some(Answers { org, destination, start: Some(start).filter(|start| start != EVERYTHING) }))
+}
+
+/// In place of a start date.
+const EVERYTHING: &str = "everything";
+
+fn org(org: &str) -> Result<(), String> {
+    let good = !org.is_empty() && org.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if good { Ok(()) } else { Err(format!("{org:?} is no such name; for acme.kustomerapp.com write acme")) }
+}
+
+fn plain(text: &str) -> Result<(), String> {
+    let bad = text.is_empty() || text.contains(['\n', '\r', '#', '"', '\'', '{', '}', '[', ']', ',']);
+    if bad { Err(format!("{text:?} cannot stand in the file; use none of # \" ' {{ }} [ ] ,")) } else { Ok(()) }
+}
+
+fn start(text: &str) -> Result<(), String> {
+    if text == EVERYTHING { Ok(()) } else { instant(text).map(|_| ()) }
+}
+
+fn text(answers: &Answers) -> String {
+    let mut text = TEMPLATE.replacen("  org: acme\n", &format!("  org: {}\n", answers.org), 1);
+    text = text.replacen("  url: ./lake\n", &format!("  url: {}\n", answers.destination), 1);
+    if let Some(start) = &answers.start {
         text = text.replacen("  # start_date: 2024-01-01\n", &format!("  start_date: {start}\n"), 1);
     }
-    Ok(text)
+    text
 }
 
 #[cfg(test)]
@@ -60,15 +112,15 @@ mod tests {
 
     #[test]
     fn what_is_written_is_a_configuration_with_the_given_values() {
-        let init = Init {
+        let answers = Answers {
             org: "globex".to_owned(),
             destination: "s3://globex-lake/kustomer".to_owned(),
-            start_date: Some("2025-02-03".to_owned()),
-            force: false,
+            start: Some("2025-02-03".to_owned()),
         };
         let environment = BTreeMap::from([(API_KEY_VARIABLE.to_owned(), "invented".to_owned())]);
-        let text = text(&init).unwrap();
-        let config = Config::parse("pipelines.yaml", &text, &environment, &Catalog::embedded().unwrap()).unwrap();
+        let text = text(&answers);
+        let config =
+            Config::parse("pipelines.yaml", &text, &environment, &Catalog::embedded().unwrap()).unwrap().remove(0);
         assert_eq!(config.source.base_url.as_str(), "https://globex.api.kustomerapp.com/");
         assert_eq!(config.destination.url, "s3://globex-lake/kustomer");
         assert_eq!(config.source.start, Some(instant("2025-02-03").unwrap()));
@@ -78,7 +130,7 @@ mod tests {
     fn the_configuration_of_the_repository_lists_every_entity() {
         let environment = BTreeMap::from([(API_KEY_VARIABLE.to_owned(), "invented".to_owned())]);
         let catalog = Catalog::embedded().unwrap();
-        let config = Config::parse("pipelines.yaml", TEMPLATE, &environment, &catalog).unwrap();
+        let config = Config::parse("pipelines.yaml", TEMPLATE, &environment, &catalog).unwrap().remove(0);
         let listed: std::collections::BTreeSet<_> = config.pipelines.iter().map(|one| one.entity.clone()).collect();
         assert_eq!(listed, catalog.iter().map(|entity| entity.name.clone()).collect());
     }

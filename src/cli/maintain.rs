@@ -1,23 +1,12 @@
 //! `maintain`: files merged, and what nobody needs removed.
 
-use std::collections::BTreeMap;
-
 use super::args::Maintain as Asked;
 use super::signals;
 use super::table::{TextTable, thousands};
 use super::terminal::{Style, Terminal};
 use crate::catalog::Catalog;
-use crate::config::{self, API_KEY_VARIABLE, Config, HASH_KEY_VARIABLE};
+use crate::config::Config;
 use crate::run::{Action, Exit, Maintain, MaintainReport, Outcome, RunError, World};
-
-/// The environment of this process, in which keys may be absent: the source is asked for nothing, and nothing is hashed.
-pub(super) fn environment() -> BTreeMap<String, String> {
-    let mut environment = config::environment();
-    for key in [API_KEY_VARIABLE, HASH_KEY_VARIABLE] {
-        environment.entry(key.to_owned()).or_insert_with(|| "needed for no maintenance".to_owned());
-    }
-    environment
-}
 
 /// Maintains the tables, and tells what became of them.
 pub(super) async fn maintain(
@@ -31,10 +20,7 @@ pub(super) async fn maintain(
     let maintain = Maintain { config, catalog, world: &world, only: &asked.only, grace: asked.grace, action };
     let report = maintain.execute(signals::listen()).await?;
     match terminal.style() {
-        Style::Machine => {
-            let text = serde_json::to_string(&report).map_err(|error| RunError::Internal(error.to_string()))?;
-            terminal.line(&text);
-        }
+        Style::Machine => terminal.json(&report)?,
         Style::Person => terminal.line(&closing(&report)),
     }
     Ok(report.exit_code)

@@ -1,4 +1,4 @@
-//! What the last run did, as a text file for Prometheus (node exporter's textfile collector).
+//! What the last run did, as metrics, and as a text file of them for Prometheus (node exporter's textfile collector).
 //!
 //! The rule: every figure is of the last run, so that a run which did not happen shows as an old timestamp; a reader never
 //! meets half a file.
@@ -6,41 +6,71 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::run::{Outcome, Report};
+use crate::run::{EntityReport, Outcome, Report};
 
-/// One metric: name, help, and its samples as labels and value.
-struct Metric {
-    name: &'static str,
-    help: &'static str,
-    samples: Vec<(String, f64)>,
+/// One metric. All are gauges.
+pub(super) struct Metric {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) samples: Vec<Sample>,
+}
+
+/// A value, and the labels that tell it apart.
+pub(super) struct Sample {
+    pub(super) labels: Vec<(&'static str, String)>,
+    pub(super) value: f64,
 }
 
 /// Writes the file as a whole.
 ///
 /// # Errors
 /// The file cannot be written.
-pub(super) fn write(report: &Report, file: &Path) -> std::io::Result<()> {
+pub(super) fn write(reports: &[&Report], file: &Path) -> std::io::Result<()> {
     let mut beside = file.as_os_str().to_owned();
     beside.push(".new");
-    std::fs::write(&beside, text(report))?;
+    std::fs::write(&beside, text(reports))?;
     std::fs::rename(&beside, file)
 }
 
 /// The metrics in Prometheus' text format.
-pub(super) fn text(report: &Report) -> String {
+pub(super) fn text(reports: &[&Report]) -> String {
     let mut text = String::new();
-    for Metric { name, help, samples } in of_run(report).into_iter().chain(of_entities(report)) {
+    for Metric { name, help, samples } in all(reports) {
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for (labels, value) in samples {
+        for Sample { labels, value } in samples {
+            let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+            let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
             let _ = writeln!(text, "{name}{labels} {value}");
         }
     }
     text
 }
 
+fn escaped(label: &str) -> String {
+    label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// The metrics of these runs; where there are several organisations, each sample names its own.
+pub(super) fn all(reports: &[&Report]) -> Vec<Metric> {
+    let mut metrics: Vec<Metric> = Vec::new();
+    for report in reports {
+        for mut metric in of_run(report).into_iter().chain(of_entities(report)) {
+            if let Some(organisation) = &report.organisation {
+                let label = ("organisation", organisation.clone());
+                metric.samples.iter_mut().for_each(|sample| sample.labels.insert(0, label.clone()));
+            }
+            match metrics.iter_mut().find(|known| known.name == metric.name) {
+                Some(known) => known.samples.append(&mut metric.samples),
+                None => metrics.push(metric),
+            }
+        }
+    }
+    metrics
+}
+
 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows floating point numbers alone")]
 fn of_run(report: &Report) -> Vec<Metric> {
-    let one = |name, help, value: f64| Metric { name, help, samples: vec![(String::new(), value)] };
+    let one = |name, help, value: f64| Metric { name, help, samples: vec![Sample { labels: Vec::new(), value }] };
     let requests = &report.requests;
     let kinds = [
         ("all", requests.total),
@@ -59,7 +89,9 @@ fn of_run(report: &Report) -> Vec<Metric> {
         Metric {
             name: "kustlake_run_requests",
             help: "Requests of the last run; repeated and refused ones and searches are among all.",
-            samples: kinds.map(|(kind, count)| (format!("{{kind=\"{kind}\"}}"), count as f64)).into(),
+            samples: kinds
+                .map(|(kind, count)| Sample { labels: vec![("kind", kind.to_owned())], value: count as f64 })
+                .into(),
         },
         one(
             "kustlake_run_budget_wait_seconds",
@@ -72,14 +104,15 @@ fn of_run(report: &Report) -> Vec<Metric> {
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus knows floating point numbers alone")]
 fn of_entities(report: &Report) -> Vec<Metric> {
-    let each = |name, help, value: &dyn Fn(&crate::run::EntityReport) -> Option<f64>| {
-        let sample = |entity| Some((format!("{{entity=\"{}\"}}", label(entity)), value(entity)?));
+    let each = |name, help, value: &dyn Fn(&EntityReport) -> Option<f64>| {
+        let sample = |entity| Some(Sample { labels: vec![of(entity)], value: value(entity)? });
         Metric { name, help, samples: report.entities.iter().filter_map(sample).collect() }
     };
     let changes = report.entities.iter().flat_map(|entity| {
         let rows = &entity.rows;
-        [("inserted", rows.inserted), ("updated", rows.updated), ("deleted", rows.deleted)]
-            .map(|(change, count)| (format!("{{entity=\"{}\",change=\"{change}\"}}", label(entity)), count as f64))
+        [("inserted", rows.inserted), ("updated", rows.updated), ("deleted", rows.deleted)].map(|(change, count)| {
+            Sample { labels: vec![of(entity), ("change", change.to_owned())], value: count as f64 }
+        })
     });
     vec![
         each("kustlake_entity_complete", "Whether the last run completed the entity.", &|entity| {
@@ -105,7 +138,6 @@ fn of_entities(report: &Report) -> Vec<Metric> {
     ]
 }
 
-/// The name of the entity as a label has it.
-fn label(entity: &crate::run::EntityReport) -> String {
-    entity.entity.as_str().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+fn of(entity: &EntityReport) -> (&'static str, String) {
+    ("entity", entity.entity.to_string())
 }

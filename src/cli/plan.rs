@@ -19,12 +19,9 @@ pub(super) async fn plan(config: &Config, terminal: &Terminal, catalog: &Catalog
     match terminal.style() {
         Style::Machine => {
             let entities: Vec<_> = previews.iter().map(json).collect();
-            terminal.line(
-                &json!({
-                    "until": until, "entities": entities, "searches": searches, "other_requests": others, "minutes": minutes,
-                })
-                .to_string(),
-            );
+            terminal.json(&json!({
+                "until": until, "entities": entities, "searches": searches, "other_requests": others, "minutes": minutes,
+            }))?;
         }
         Style::Person => {
             let mut table = TextTable::new(["entity", "window", "records", "searches", "other requests"], 2);

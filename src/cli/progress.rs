@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::table::thousands;
+use super::table::{duration, thousands};
 use super::terminal::{Style, Terminal};
-use crate::api::{Budget, Usage, WaitReason};
+use crate::api::{Budget, Room, Usage, WaitReason};
 use crate::clock::Clock;
 use crate::run::{Moment, Phase, Watch};
 
@@ -28,12 +28,21 @@ pub(super) async fn draw(terminal: &Terminal, watch: &Arc<Watch>, clock: &dyn Cl
         entities: watch.entities.iter().map(|_| line("{prefix:16} {bar:24} {msg}")).collect(),
         budget: line("{msg}"),
     };
+    let mut began: Vec<Option<Duration>> = vec![None; watch.entities.len()];
     loop {
-        for (bar, entity) in bars.entities.iter().zip(&watch.entities) {
+        let now = clock.monotonic();
+        for ((bar, entity), began) in bars.entities.iter().zip(&watch.entities).zip(&mut began) {
             let moment = entity.moment();
-            bar.set_prefix(entity.entity.to_string());
+            if moment.phase == Phase::Loading {
+                began.get_or_insert(now);
+            }
+            let passed = began.map(|began| now.saturating_sub(began));
+            bar.set_prefix(match terminal.organisation() {
+                Some(organisation) => format!("{organisation} {}", entity.entity),
+                None => entity.entity.to_string(),
+            });
             bar.set_position(position(&moment));
-            bar.set_message(message(&moment));
+            bar.set_message(message(&moment, passed.and_then(|passed| to_go(passed, position(&moment)))));
         }
         bars.budget.set_message(budget(&watch.usage()));
         clock.sleep(REDRAW).await;
@@ -67,12 +76,24 @@ fn position(moment: &Moment) -> u64 {
     }
 }
 
-fn message(moment: &Moment) -> String {
+/// How long the rest takes if it goes on as so far. Not told at once: the first requests say little.
+#[expect(clippy::cast_precision_loss, reason = "at most a thousand")]
+fn to_go(passed: Duration, position: u64) -> Option<Duration> {
+    const SOON: Duration = Duration::from_secs(5);
+    let rest = STEPS.checked_sub(position).filter(|rest| *rest > 0)?;
+    let told = passed >= SOON && position >= STEPS / 100;
+    told.then(|| passed.mul_f64(rest as f64 / position as f64))
+}
+
+fn message(moment: &Moment, to_go: Option<Duration>) -> String {
     let counts = format!("{} records, {} requests", thousands(moment.records), thousands(moment.requests));
     match moment.phase {
         Phase::Waiting => "waiting for its turn".to_owned(),
         Phase::Loading => match moment.reached {
-            Some(reached) => format!("{counts}, read up to {}", reached.format("%Y-%m-%d %H:%M")),
+            Some(reached) => {
+                let to_go = to_go.map_or_else(String::new, |left| format!(", {} to go", told(left)));
+                format!("{counts}, at {}{to_go}", reached.format("%Y-%m-%d %H:%M"))
+            }
             None => counts,
         },
         Phase::Done => format!("{counts}, complete"),
@@ -80,8 +101,22 @@ fn message(moment: &Moment) -> String {
     }
 }
 
+fn told(left: Duration) -> String {
+    match left.as_secs() {
+        seconds @ 0..60 => format!("{} s", seconds + 1),
+        seconds => duration(seconds.div_ceil(60)),
+    }
+}
+
 fn budget(usage: &Usage) -> String {
-    let sent = format!("{} requests, {} of them searches", thousands(usage.requests), thousands(usage.searches));
+    let Room { free, capacity } = usage.searches_left;
+    let sent = format!(
+        "{} requests, {} of them searches, {} of {} left this minute",
+        thousands(usage.requests),
+        thousands(usage.searches),
+        thousands(u64::from(free)),
+        thousands(u64::from(capacity))
+    );
     let Some(waiting) = &usage.waiting else { return sent };
     let whose = match waiting.budget {
         Budget::Organisation => "the organisation's minute",
@@ -93,4 +128,19 @@ fn budget(usage: &Usage) -> String {
         WaitReason::Throttled => "is over, says the source",
     };
     format!("{sent}; {whose} {why}, going on in {} s", waiting.left.as_secs() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_to_go_is_that_of_the_rest_at_the_same_pace() {
+        let seconds = Duration::from_secs;
+        assert_eq!(to_go(seconds(60), 250).map(told), Some("3 min".to_owned()));
+        assert_eq!(to_go(seconds(10), 500).map(told), Some("11 s".to_owned()));
+        assert_eq!(to_go(seconds(3), 500), None, "too early to tell");
+        assert_eq!(to_go(seconds(60), 5), None, "too little to tell");
+        assert_eq!(to_go(seconds(60), STEPS), None, "nothing is left");
+    }
 }

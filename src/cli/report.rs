@@ -30,7 +30,7 @@ pub(super) async fn report(
         terminal.note(&format!("wrote {}; open it in a browser", file.display()));
     }
     if asked.json || (asked.html.is_none() && terminal.style() == Style::Machine) {
-        terminal.line(&json!({ "destination": lake.root().as_str(), "runs": runs }).to_string());
+        terminal.json(&json!({ "destination": lake.root().as_str(), "runs": runs }))?;
     } else if asked.html.is_none() {
         terminal.line(&table(lake.root().as_str(), &runs));
     }

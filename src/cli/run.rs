@@ -1,37 +1,74 @@
 //! `run` and `backfill`.
 
+use tracing::{Instrument, Span, error_span};
+
 use super::args::Outside;
 use super::table::{TextTable, thousands};
 use super::terminal::{Style, Terminal};
-use super::{afterwards, progress, signals};
+use super::{afterwards, fail, progress, signals};
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::run::{Command, EntityReport, Exit, Outcome, Report, Run, RunError, Watch, World};
 
-/// Loads, and tells what became of it.
+/// Loads all organisations side by side, and tells what became of each.
 pub(super) async fn run(
-    config: &Config,
-    command: Command,
+    configs: &[Config],
+    command: &Command,
     outside: &Outside,
     terminal: &Terminal,
     catalog: &Catalog,
-) -> Result<Exit, RunError> {
+) -> Exit {
     let world = World::real();
-    let began = (world.clock.now(), world.clock.monotonic());
-    let name = command.name();
-    let result = execute(config, command, terminal, catalog).await;
-    let report = match &result {
-        Ok(report) => report,
-        Err(error) => {
-            &Report::of_failure(name, began.0, world.clock.monotonic().saturating_sub(began.1), error, &world)
+    let runs = configs.iter().map(|config| {
+        let span =
+            config.organisation.as_deref().map_or_else(Span::none, |name| error_span!("of", organisation = name));
+        let terminal = terminal.of(config.organisation.as_deref());
+        let world = &world;
+        async move {
+            let report = one(config, command, &terminal, catalog, world).await;
+            afterwards::keep(&report, config, world).await;
+            report
         }
+        .instrument(span)
+    });
+    let reports: Vec<Report> = futures::future::join_all(runs).await;
+    let variables = configs.iter().flat_map(|config| &config.secret_variables).collect();
+    afterwards::tell_others(&reports.iter().collect::<Vec<_>>(), outside, &variables, &world).await;
+    Exit::of_all(&reports.iter().map(|report| report.exit_code).collect::<Vec<_>>())
+}
+
+/// Loads one organisation, and tells what became of it; that it could not begin, too, is a report.
+async fn one(config: &Config, command: &Command, terminal: &Terminal, catalog: &Catalog, world: &World) -> Report {
+    let (began, start) = (world.clock.now(), world.clock.monotonic());
+    let told = match execute(config, command.clone(), terminal, catalog).await {
+        Ok(report) => tell(&report, terminal).map(|()| report),
+        Err(error) => Err(error),
     };
-    // Told first: whatever comes afterwards may take its time.
-    if result.is_ok() {
-        tell(report, terminal)?;
+    told.unwrap_or_else(|error| {
+        fail(terminal, &error);
+        let took = world.clock.monotonic().saturating_sub(start);
+        Report::of_failure((config, command.name()), (began, took), &error, world)
+    })
+}
+
+/// Leaves of a configuration what one of so many machines does of a backfill: what can be cut into windows, and its part of
+/// the budget.
+pub(super) fn share(config: &mut Config, machines: u16, catalog: &Catalog) -> Result<(), RunError> {
+    let divisible = crate::run::divisible(&config.pipelines, catalog);
+    if divisible.is_empty() {
+        let told = "--machines: none of these entities can be cut into windows; `kustlake run` reads them whole";
+        return Err(RunError::Usage(told.to_owned()));
     }
-    afterwards::look_after(report, outside, config, &world).await;
-    Ok(result?.exit_code)
+    let left: Vec<_> =
+        config.pipelines.iter().filter(|one| divisible.iter().all(|kept| kept.entity != one.entity)).collect();
+    if !left.is_empty() {
+        let left: Vec<_> = left.iter().map(|one| one.entity.as_str()).collect();
+        tracing::info!(entities = left.join(", "), "left to the next run, since they cannot be cut into windows");
+    }
+    config.pipelines = divisible;
+    config.source.rate_share /= f64::from(machines);
+    config.source.search_requests_per_minute = (config.source.search_requests_per_minute / u32::from(machines)).max(1);
+    Ok(())
 }
 
 /// Loads with progress on the screen; the report is the caller's to tell.
@@ -55,11 +92,12 @@ pub(super) async fn execute(
 
 fn tell(report: &Report, terminal: &Terminal) -> Result<(), RunError> {
     match terminal.style() {
-        Style::Machine => {
-            let text = serde_json::to_string(report).map_err(|error| RunError::Internal(error.to_string()))?;
-            terminal.line(&text);
+        // It names the organisation itself.
+        Style::Machine => terminal.of(None).json(report)?,
+        Style::Person => {
+            let heading = terminal.organisation().map_or_else(String::new, |name| format!("{name}\n"));
+            terminal.line(&format!("{heading}{}", closing(report)));
         }
-        Style::Person => terminal.line(&closing(report)),
     }
     Ok(())
 }

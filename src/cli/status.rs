@@ -33,7 +33,7 @@ pub(super) async fn status(
     if status.json || terminal.style() == Style::Machine {
         let tables: Vec<_> = standings.iter().map(|standing| json(standing, now, &runs)).collect();
         let last = runs.last().map(|run| json!({"exit_code": run.exit_code, "error": run.error}));
-        terminal.line(&json!({ "destination": lake.root().as_str(), "tables": tables, "last_run": last }).to_string());
+        terminal.json(&json!({ "destination": lake.root().as_str(), "tables": tables, "last_run": last }))?;
         return Ok(Exit::Ok);
     }
     let mut table = TextTable::new(["entity", "cursor", "lag", "last run", "rows", "version"], 4);

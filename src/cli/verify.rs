@@ -34,10 +34,7 @@ pub(super) async fn verify(
     }
     let report = execute(config, Command::Verify(repair), terminal, catalog).await?;
     match terminal.style() {
-        Style::Machine => {
-            let text = serde_json::to_string(&report).map_err(|error| RunError::Internal(error.to_string()))?;
-            terminal.line(&text);
-        }
+        Style::Machine => terminal.json(&report)?,
         Style::Person => terminal.line(&closing(&report, repair)),
     }
     Ok(report.exit_code)

@@ -4,13 +4,14 @@
 //! This is the only module that reads the environment.
 
 mod columns;
+mod organisations;
 mod pipelines;
 mod problem;
 mod read;
 mod section;
 mod tree;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,9 +30,20 @@ pub const API_KEY_VARIABLE: &str = "KUSTOMER_API_KEY";
 /// The variable that holds the key of hashed columns when the file names no other.
 pub const HASH_KEY_VARIABLE: &str = "KUSTLAKE_HASH_KEY";
 
+/// Whether a command can do without keys, since it asks the source for nothing and hashes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// They have to be there.
+    Needed,
+    /// They may be absent.
+    NotNeeded,
+}
+
 /// A configuration that was checked against the catalogue.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The name of the organisation, where the file names several.
+    pub organisation: Option<String>,
     /// Where records come from, and how politely.
     pub source: Source,
     /// Where tables stay.
@@ -40,6 +52,8 @@ pub struct Config {
     pub state_url: Option<String>,
     /// The key by which columns are hashed; there is one where any column is. Its `Debug` shows nothing.
     pub hash_key: Option<SecretString>,
+    /// The variables of the environment that hold keys of this file, whosever: no command of others inherits them.
+    pub secret_variables: BTreeSet<String>,
     /// What to load, in the order of the file; the parent of each that has one is among them.
     pub pipelines: Vec<Pipeline>,
 }
@@ -180,11 +194,16 @@ pub struct Pipeline {
 }
 
 impl Config {
-    /// Reads and checks a configuration file.
+    /// Reads and checks a configuration file: one configuration for each organisation that it names.
     ///
     /// # Errors
     /// All that is wrong with it.
-    pub fn load(path: &Path, environment: &BTreeMap<String, String>, catalog: &Catalog) -> Result<Self, ConfigError> {
+    pub fn load(
+        path: &Path,
+        environment: &BTreeMap<String, String>,
+        keys: Keys,
+        catalog: &Catalog,
+    ) -> Result<Vec<Self>, ConfigError> {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => ConfigError::whole(
@@ -194,10 +213,10 @@ impl Config {
             std::io::ErrorKind::InvalidData => ConfigError::whole(&file, "the file is not UTF-8 text"),
             _ => ConfigError::whole(&file, format!("the file cannot be read: {error}")),
         })?;
-        Self::parse(&file, &text, environment, catalog)
+        read::configs(&file, &text, (environment, keys), catalog)
     }
 
-    /// Checks the text of a configuration.
+    /// Checks the text of a configuration, whose keys have to be there.
     ///
     /// # Errors
     /// All that is wrong with it.
@@ -206,8 +225,8 @@ impl Config {
         text: &str,
         environment: &BTreeMap<String, String>,
         catalog: &Catalog,
-    ) -> Result<Self, ConfigError> {
-        read::config(file, text, environment, catalog)
+    ) -> Result<Vec<Self>, ConfigError> {
+        read::configs(file, text, (environment, Keys::Needed), catalog)
     }
 }
 

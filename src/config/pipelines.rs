@@ -71,13 +71,12 @@ fn hash_key(
         (Some(section), Some(_)) => Some(section.secret("hash_key", HASH_KEY_VARIABLE)?),
         _ => None,
     };
-    let variable = root.reader.environment.get(HASH_KEY_VARIABLE).filter(|key| !key.trim().is_empty());
     let (line, place) = match (named, &hashing.0) {
         (Some(named), _) => (named.line, named.key),
         (None, Some((line, place))) => (*line, place.clone()),
         (None, None) => return None,
     };
-    let Some(key) = key.or_else(|| variable.map(|key| SecretString::from(key.trim()))) else {
+    let Some(key) = key.or_else(|| root.reader.secret(HASH_KEY_VARIABLE)) else {
         root.reader.problem(line, place, format!("a hash needs a key; {make}"));
         return None;
     };

@@ -7,7 +7,7 @@ fn parse_with(variables: &[(&str, &str)], rest: &str) -> Result<Config, ConfigEr
     let mut environment = BTreeMap::from([("KUSTOMER_API_KEY".to_owned(), "invented-key-0123456789".to_owned())]);
     environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     let text = format!("source: {{org: acme}}\ndestination: {{url: ./lake}}\n{rest}");
-    Config::parse("pipelines.yaml", &text, &environment, &Catalog::embedded().unwrap())
+    Config::parse("pipelines.yaml", &text, &environment, &Catalog::embedded().unwrap()).map(|mut all| all.remove(0))
 }
 
 fn parse(rest: &str) -> Result<Config, ConfigError> {

@@ -25,6 +25,8 @@ pub struct ConfigError {
 impl ConfigError {
     pub(super) fn new(file: &str, mut problems: Vec<Problem>) -> Self {
         problems.sort();
+        // What stands beside several organisations is read for each of them.
+        problems.dedup();
         Self { file: file.to_owned(), problems }
     }
 

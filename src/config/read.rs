@@ -1,16 +1,18 @@
 //! From the tree to a [`Config`]: which keys there are, what they mean, and what each may be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use secrecy::SecretString;
 use url::{Host, Url};
 
+use super::organisations::{self, Organisation};
 use super::problem::ConfigError;
 use super::section::{Found, Reader, Section};
 use super::tree::{self, Value};
 use super::{
-    API_KEY_VARIABLE, Addressing, Commits, Config, Destination, Reconcile, RequestLimit, Rescan, S3, Source, pipelines,
+    API_KEY_VARIABLE, Addressing, Commits, Config, Destination, Keys, Reconcile, RequestLimit, Rescan, S3, Source,
+    pipelines,
 };
 use crate::catalog::Catalog;
 
@@ -20,13 +22,13 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// More requests a minute than any organisation is granted; the documented limits are 300 to 2,000.
 const MOST_REQUESTS: u32 = 10_000_000;
 
-pub(super) fn config(
+pub(super) fn configs(
     file: &str,
     text: &str,
-    environment: &BTreeMap<String, String>,
+    (environment, keys): (&BTreeMap<String, String>, Keys),
     catalog: &Catalog,
-) -> Result<Config, ConfigError> {
-    let reader = Reader::new(environment);
+) -> Result<Vec<Config>, ConfigError> {
+    let reader = Reader::new(environment, keys);
     let root = match tree::parse(text) {
         Ok(root) => root,
         Err(error) => {
@@ -34,9 +36,26 @@ pub(super) fn config(
             return Err(ConfigError::new(file, reader.into_problems()));
         }
     };
-    let root = Section::new(&reader, "", &root);
+    let organisations = organisations::split(&reader, root);
+    organisations::refuse_shared_places(&reader, &organisations);
+    let configs: Vec<_> = organisations.iter().map(|one| config(&reader, one, catalog)).collect();
+    let secret_variables = reader.secret_variables();
+    let problems = reader.into_problems();
+    match configs.into_iter().collect::<Option<Vec<_>>>() {
+        Some(mut configs) if problems.is_empty() => {
+            configs.iter_mut().for_each(|config| config.secret_variables.clone_from(&secret_variables));
+            Ok(configs)
+        }
+        _ => Err(ConfigError::new(file, problems)),
+    }
+}
+
+fn config(reader: &Reader<'_>, organisation: &Organisation, catalog: &Catalog) -> Option<Config> {
+    let name = organisation.name.as_deref();
+    let root = Section::new(reader, "", &organisation.root);
     version(&root);
-    let source = required(&root, "source", "add `source:` with `org:`").and_then(source);
+    let key = organisations::key_variable(API_KEY_VARIABLE, name);
+    let source = required(&root, "source", "add `source:` with `org:`").and_then(|section| source(section, &key));
     let destination = required(&root, "destination", "add `destination:` with `url:`").and_then(destination);
     let state_url = root.section("state").and_then(|section| {
         let url = section.text("url");
@@ -44,14 +63,11 @@ pub(super) fn config(
         url
     });
     let (pipelines, hash_key) = pipelines::read(&root, catalog);
-    root.finish(&["version", "source", "destination", "state", "defaults", "pipelines"]);
-    let problems = reader.into_problems();
-    match (source, destination) {
-        (Some(source), Some(destination)) if problems.is_empty() => {
-            Ok(Config { source, destination, state_url, hash_key, pipelines })
-        }
-        _ => Err(ConfigError::new(file, problems)),
-    }
+    root.finish(&["version", "source", "destination", "state", "defaults", "pipelines", "organisations"]);
+    let (source, destination) = (source?, destination?);
+    let organisation = name.map(str::to_owned);
+    let secret_variables = BTreeSet::new();
+    Some(Config { organisation, source, destination, state_url, hash_key, secret_variables, pipelines })
 }
 
 fn version(root: &Section<'_, '_, '_>) {
@@ -71,8 +87,8 @@ fn required<'r, 'n, 'e>(root: &Section<'r, 'n, 'e>, name: &str, hint: &str) -> O
     section
 }
 
-fn source(section: Section<'_, '_, '_>) -> Option<Source> {
-    let (base_url, api_key) = (base_url(&section), api_key(&section));
+fn source(section: Section<'_, '_, '_>, key_variable: &str) -> Option<Source> {
+    let (base_url, api_key) = (base_url(&section), api_key(&section, key_variable));
     let start = section.instant("start_date");
     let requests_per_minute = request_limit(&section);
     let rate_share = section.share("rate_share").unwrap_or(0.5);
@@ -181,16 +197,16 @@ fn encrypted_or_loopback(url: Url) -> Result<Url, String> {
     }
 }
 
-fn api_key(section: &Section<'_, '_, '_>) -> Option<SecretString> {
+fn api_key(section: &Section<'_, '_, '_>, variable: &str) -> Option<SecretString> {
     if section.find("api_key").is_some() {
-        return section.secret("api_key", API_KEY_VARIABLE);
+        return section.secret("api_key", variable);
     }
-    let key = section.reader.environment.get(API_KEY_VARIABLE).filter(|key| !key.is_empty());
+    let key = section.reader.secret(variable);
     if key.is_none() {
-        let told = format!("the environment variable {API_KEY_VARIABLE} is not set; export the API key in it");
+        let told = format!("the environment variable {variable} is not set; export the API key in it");
         section.reader.problem(section.line, section.key("api_key"), told);
     }
-    key.map(|key| SecretString::from(key.trim()))
+    key
 }
 
 fn request_limit(section: &Section<'_, '_, '_>) -> RequestLimit {

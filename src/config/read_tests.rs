@@ -13,7 +13,8 @@ fn parse(text: &str) -> Result<Config, ConfigError> {
         (HASH_KEY_VARIABLE.to_owned(), "invented-hash-key-0123456789".to_owned()),
         ("HOME".to_owned(), "/nowhere".to_owned()),
     ]);
-    config("pipelines.yaml", text, &environment, &Catalog::embedded().unwrap())
+    let parsed = configs("pipelines.yaml", text, (&environment, Keys::Needed), &Catalog::embedded().unwrap());
+    parsed.map(|mut all| all.remove(0))
 }
 
 const LEAST: &str = "source: {org: acme}\ndestination: {url: ./lake}\n";

@@ -7,22 +7,40 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use secrecy::SecretString;
 
+use super::Keys;
 use super::problem::Problem;
 use super::tree::{Entry, Node, Value};
 
 /// What all sections of one file share.
 pub(super) struct Reader<'e> {
     pub(super) environment: &'e BTreeMap<String, String>,
+    keys: Keys,
+    /// The variables that were asked for a secret.
+    secrets: RefCell<BTreeSet<String>>,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl<'e> Reader<'e> {
-    pub(super) const fn new(environment: &'e BTreeMap<String, String>) -> Self {
-        Self { environment, problems: RefCell::new(Vec::new()) }
+    pub(super) const fn new(environment: &'e BTreeMap<String, String>, keys: Keys) -> Self {
+        Self { environment, keys, secrets: RefCell::new(BTreeSet::new()), problems: RefCell::new(Vec::new()) }
+    }
+
+    /// The secret in a variable, if there is one, or if none is needed.
+    pub(super) fn secret(&self, variable: &str) -> Option<SecretString> {
+        self.secrets.borrow_mut().insert(variable.to_owned());
+        match (self.environment.get(variable).map(|secret| secret.trim()), self.keys) {
+            (Some(secret), _) if !secret.is_empty() => Some(SecretString::from(secret)),
+            (_, Keys::Needed) => None,
+            (_, Keys::NotNeeded) => Some(SecretString::from("no key is needed for this")),
+        }
     }
 
     pub(super) fn problem(&self, line: u64, key: impl Into<String>, told: impl Into<String>) {
         self.problems.borrow_mut().push(Problem { line, key: key.into(), told: told.into() });
+    }
+
+    pub(super) fn secret_variables(&self) -> BTreeSet<String> {
+        self.secrets.borrow().clone()
     }
 
     pub(super) fn into_problems(self) -> Vec<Problem> {
@@ -260,12 +278,24 @@ impl<'r, 'n, 'e> Section<'r, 'n, 'e> {
             Value::Text(text) => text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')),
             _ => None,
         };
-        if reference.is_none_or(|name| name.contains(['$', '{', '}'])) {
+        let Some(reference) = reference.filter(|name| !name.contains(['$', '{', '}'])) else {
             let told = format!("a secret must not stand in the file; write ${{{variable}}} and export it");
             self.reader.problem(found.line, found.key, told);
             return None;
+        };
+        let secret = self.reader.secret(reference);
+        if secret.is_none() {
+            let told = format!("the environment variable {reference} is not set; export it first");
+            self.reader.problem(found.line, found.key, told);
         }
-        self.text(name).map(|secret| SecretString::from(secret.trim()))
+        secret
+    }
+
+    /// Takes these keys for read: whoever reads them finds them elsewhere.
+    pub(super) fn read_all(&self, names: &[&str]) {
+        for name in names {
+            let _ = self.find(name);
+        }
     }
 
     /// Refuses every key that was not read, with the nearest known one as a hint.

@@ -92,13 +92,75 @@ pub struct Lease {
     heart: JoinHandle<()>,
 }
 
+/// The lease of the whole lake.
+const LAKE: &str = "lease.json";
+/// Whom nobody may work beside.
+const MAINTENANCE: &str = "maintain";
+/// The folder of leases of shards.
+const SHARDS: &str = "leases";
+
 impl Lease {
     /// Takes the lease of `lake` for `holder`, such as a run's id with host and process.
     ///
     /// # Errors
     /// [`LeaseError::HeldBy`] at once when another run is alive.
     pub async fn acquire(lake: &Lake, holder: &str, timing: LeaseTiming) -> Result<Self, LeaseError> {
-        let object = Versioned::of(lake, &format!("{OWN_FOLDER}/lease.json"))?;
+        Self::acquire_at(lake, LAKE, holder, timing).await
+    }
+
+    /// Takes the lease of one shard of a backfill, which several machines share; it keeps no run away.
+    ///
+    /// # Errors
+    /// [`LeaseError::HeldBy`] at once when another machine works on it.
+    pub async fn acquire_shard(
+        lake: &Lake,
+        shard: &str,
+        holder: &str,
+        timing: LeaseTiming,
+    ) -> Result<Self, LeaseError> {
+        // What is alone in the lake holds the lease of all of it.
+        let whole = Versioned::of(lake, &format!("{OWN_FOLDER}/{LAKE}"))?;
+        if let Some(stored) = whole.load().await?
+            && Record::of(&stored).is_some_and(|record| record.holder == MAINTENANCE)
+        {
+            wait_for_death(lake, &whole, &stored, timing).await?;
+        }
+        Self::acquire_at(lake, &format!("{SHARDS}/{shard}.json"), holder, timing).await
+    }
+
+    /// Takes the lease of `lake` for work that needs to be alone: no machine may work on a shard either.
+    ///
+    /// # Errors
+    /// [`LeaseError::HeldBy`] at once when a run is alive, or some machine works on a shard.
+    pub async fn acquire_alone(lake: &Lake, timing: LeaseTiming) -> Result<Self, LeaseError> {
+        let lease = Self::acquire(lake, MAINTENANCE, timing).await?;
+        match Self::no_shard(lake, timing).await {
+            Ok(()) => Ok(lease),
+            Err(error) => {
+                lease.release().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn no_shard(lake: &Lake, timing: LeaseTiming) -> Result<(), LeaseError> {
+        let folder = lake.object(&format!("{OWN_FOLDER}/{SHARDS}"))?;
+        let listed = lake.store().list_with_delimiter(Some(&folder)).await;
+        let listed = listed.map_err(|error| LakeError::store(folder.to_string(), &error))?;
+        for found in listed.objects {
+            let object = Versioned::of(
+                lake,
+                &format!("{OWN_FOLDER}/{SHARDS}/{}", found.location.filename().unwrap_or_default()),
+            )?;
+            if let Some(stored) = object.load().await? {
+                wait_for_death(lake, &object, &stored, timing).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn acquire_at(lake: &Lake, name: &str, holder: &str, timing: LeaseTiming) -> Result<Self, LeaseError> {
+        let object = Versioned::of(lake, &format!("{OWN_FOLDER}/{name}"))?;
         let now = lake.clock().now();
         let token = lake.entropy().unique().to_string();
         let record = Record {
@@ -190,7 +252,7 @@ impl Lease {
             }
         };
         if let Err(error) = released.await {
-            tracing::warn!(problem = %error, "the lease was not given back and will expire");
+            tracing::warn!(%error, "the lease was not given back and will expire");
         }
     }
 }
@@ -237,7 +299,7 @@ impl Heart {
                 }
                 Ok(Put::Overtaken) => return self.pulse.lose(),
                 Err(error) => {
-                    tracing::warn!(problem = %error, "a heartbeat of the lease failed");
+                    tracing::warn!(%error, "a heartbeat of the lease failed");
                     if self.clock.monotonic().saturating_sub(self.pulse.last()) >= self.timing.expiry {
                         return self.pulse.lose();
                     }

@@ -59,7 +59,7 @@ impl Views {
                 Ok(Some(table)) => TableFiles::of(&table).await.map(Some),
                 Ok(None) => Ok(None),
                 Err(LakeError::Damaged { table, problem }) => {
-                    tracing::warn!(%table, %problem, "a damaged table has no view");
+                    tracing::warn!(%table, error = %problem, "a damaged table has no view");
                     Ok(None)
                 }
                 Err(error) => Err(error),

@@ -135,7 +135,7 @@ impl DataFileWriter {
     pub async fn abort(self) {
         if let Err(error) = self.upload.abort().await {
             let problem = LakeError::store(format!("{}/{}", self.table.name(), self.path), &error).to_string();
-            tracing::warn!(problem, "parts of an abandoned file remain");
+            tracing::warn!(error = problem, "parts of an abandoned file remain");
         }
     }
 

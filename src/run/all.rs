@@ -20,12 +20,12 @@ use super::job::{Job, Jobs};
 use super::klasses;
 use super::progress::{Counted, EntityProgress, Phase};
 use super::reconcile::Repair;
-use super::report::{Outcome, Report, Requests, Skip, Skipped};
+use super::report::{Report, Requests};
 use super::session::{self, Source, World};
 use crate::api::Usage;
 use crate::catalog::{self, Access, Catalog};
 use crate::config::{Config, Pipeline};
-use crate::lake::{Lease, LeaseTiming, Views};
+use crate::lake::{Lake, Lease, LeaseTiming, Views};
 use crate::window::Window;
 
 /// What was asked for.
@@ -41,6 +41,8 @@ pub enum Command {
         start: DateTime<Utc>,
         /// The first instant after it.
         end: Option<DateTime<Utc>>,
+        /// Who works on it.
+        sharing: Sharing,
     },
     /// Compare the tables with the source.
     Verify(Repair),
@@ -56,6 +58,15 @@ impl Command {
             Self::Verify(_) => "verify",
         }
     }
+}
+
+/// Who works on a backfill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// This run alone, which keeps others away.
+    Alone,
+    /// All machines that were given the same words.
+    Machines,
 }
 
 /// What a run has done so far, for whoever watches; shared with the run itself.
@@ -150,6 +161,7 @@ impl Run<'_> {
         let Ended { exit, early } = result?;
         Ok(Report {
             run: id,
+            organisation: self.config.organisation.clone(),
             command: self.command.name(),
             started_at,
             seconds: self.world.clock.monotonic().saturating_sub(began).as_secs_f64(),
@@ -162,9 +174,7 @@ impl Run<'_> {
 
     async fn conduct(&self, id: &str, held: &Held, reports: &Reports) -> Result<Ended, RunError> {
         let lake = session::proven_lake(self.config, self.world).await?;
-        let lease = Lease::acquire(&lake, &format!("run {id}"), LeaseTiming::default()).await?;
-        let lease = held.lease.get_or_init(|| lease);
-        let lake = &lease.guard(&lake);
+        let lake = &self.leased(lake, id, held).await?;
         let source = Source::open_after(self.config, self.world, budget::former(lake).await).await?;
         let source = held.source.get_or_init(|| source);
         let ahead = source.time.local_ahead_by().num_seconds();
@@ -201,20 +211,31 @@ impl Run<'_> {
                 budget::keep(lake, &source.client).await;
             }
         };
-        let of = Of { shared: &shared, lease };
         let work = async {
-            match self.command {
-                Command::Run | Command::FullRefresh | Command::Backfill { .. } => self.load_all(&of).await,
-                Command::Verify(repair) => self.verify_all(repair, &of).await,
+            match (held.lease.get(), &self.command) {
+                (None, _) => self.load_shards(&shared, &held.shards).await,
+                (Some(lease), Command::Verify(repair)) => {
+                    Ok(self.verify_all(*repair, &Of { shared: &shared, lease }).await)
+                }
+                (Some(lease), _) => Ok(self.load_all(&Of { shared: &shared, lease }).await),
             }
         };
         let ended = tokio::select! {
-            ended = work => ended,
+            ended = work => ended?,
             () = telling => Ended { exit: Exit::Internal, early: None },
             () = keeping => Ended { exit: Exit::Internal, early: None },
         };
         self.watch.tell(source.client.usage());
         Ok(ended)
+    }
+
+    /// The lake as this run may use it: with the lease of all of it, or, where several machines share a backfill, without.
+    async fn leased(&self, lake: Lake, id: &str, held: &Held) -> Result<Lake, RunError> {
+        if matches!(self.command, Command::Backfill { sharing: Sharing::Machines, .. }) {
+            return Ok(lake);
+        }
+        let lease = Lease::acquire(&lake, &format!("run {id}"), LeaseTiming::default()).await?;
+        Ok(held.lease.get_or_init(|| lease).guard(&lake))
     }
 
     fn goal(&self, until: DateTime<Utc>) -> Result<Goal, RunError> {
@@ -233,7 +254,7 @@ impl Run<'_> {
                     None => Ok(Goal::FullRefresh),
                 }
             }
-            Command::Backfill { start, end } => {
+            Command::Backfill { start, end, .. } => {
                 // What has not settled yet is left to a later run.
                 let end = end.map_or(until, |end| end.min(until));
                 Window::new(start, end).map(Goal::Backfill).ok_or_else(|| future(start))
@@ -287,7 +308,7 @@ impl Run<'_> {
     }
 
     /// Loads what a line of the configuration stands for.
-    async fn load(&self, shared: &Shared<'_>, job: &Job) -> Done {
+    pub(super) async fn load(&self, shared: &Shared<'_>, job: &Job) -> Done {
         let lines: Vec<_> = job.all().iter().filter_map(|job| self.watch.entities.get(job.line)).collect();
         lines.iter().for_each(|line| line.enter(Phase::Loading));
         let done = self.load_tables(shared, job).await;
@@ -325,16 +346,7 @@ impl Run<'_> {
                 own.before = load.before;
             }
             let mut own = Done::of(job, own.run().await);
-            // Whether a klass that is not in use any more can still be searched was not seen.
-            if !klass.is_enabled() && own.is_refused {
-                own.failed = None;
-                let mut skipped = Skipped::default();
-                skipped.count(Skip::UnsearchableKlass);
-                for (_, report) in &mut own.reports {
-                    (report.outcome, report.error) = (Outcome::Complete, None);
-                    report.skipped = skipped.clone();
-                }
-            }
+            own.forgive(klass);
             // Told now: the run may end before the next klass is loaded.
             load.shared.reports.add(std::mem::take(&mut own.reports));
             let ends = matches!(own.failed, Some(Failed::Run(..)));

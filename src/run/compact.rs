@@ -85,8 +85,8 @@ impl Compaction<'_> {
             match self.table.commit(change.clone()).await? {
                 CommitOutcome::Committed(table) => {
                     tracing::info!(
-                        table = %table.name(), version = table.version(), merged = change.remove.len(),
-                        into = change.add.len(), "files were merged"
+                        table = %table.name(), version = table.version(), files_merged = change.remove.len(),
+                        files_written = change.add.len(), "files were merged"
                     );
                     self.table = table;
                     self.merged.files += change.remove.len() as u64;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::discovery::Klass;
 use super::entity::Loaded;
 use super::error::EntityError;
 use super::exit::Exit;
 use super::job::Job;
-use super::report::{EntityReport, Outcome, Rows, Skipped};
+use super::report::{EntityReport, Outcome, Rows, Skip, Skipped};
 use crate::config::Pipeline;
 
 /// What became of a line of the configuration.
@@ -39,6 +40,25 @@ impl Done {
             error.ends_run().map_or_else(|| Failed::Entity(error.exit()), |exit| Failed::Run(exit, error.to_string()))
         });
         Self { reports, failed, is_refused }
+    }
+
+    /// That of a job of which nothing was left to do.
+    pub(super) fn already(job: &Job) -> Self {
+        let complete = |job: &Job| EntityReport { outcome: Outcome::Complete, ..not_loaded(&job.pipeline) };
+        Self { reports: job.all().into_iter().map(|job| (job.line, complete(job))).collect(), ..Self::default() }
+    }
+
+    /// Takes back a failure to search a klass that is not in use any more: whether such can still be searched was not seen.
+    pub(super) fn forgive(&mut self, klass: &Klass) {
+        if klass.is_enabled() || !self.is_refused {
+            return;
+        }
+        self.failed = None;
+        for (_, report) in &mut self.reports {
+            let mut skipped = Skipped::default();
+            skipped.count(Skip::UnsearchableKlass);
+            (report.outcome, report.error, report.skipped) = (Outcome::Complete, None, skipped);
+        }
     }
 
     /// Takes up a failure of another part of the same line.

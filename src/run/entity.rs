@@ -46,7 +46,7 @@ pub enum Goal {
 }
 
 /// What all entities of a run share.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Shared<'a> {
     pub(super) run: &'a str,
     pub(super) config: &'a Config,

@@ -32,10 +32,35 @@ impl Exit {
     pub const fn code(self) -> u8 {
         self as u8
     }
+
+    /// That of several pieces of work: what they agree on; that they were stopped, if any was; else, that some failed.
+    #[must_use]
+    pub fn of_all(exits: &[Self]) -> Self {
+        let stopped = exits.iter().find(|exit| matches!(exit, Self::Interrupted | Self::Terminated));
+        match (exits.first(), stopped) {
+            (_, Some(stopped)) => *stopped,
+            (Some(first), None) if exits.iter().all(|exit| exit == first) => *first,
+            (Some(_), None) => Self::Partial,
+            (None, None) => Self::Ok,
+        }
+    }
 }
 
 impl Serialize for Exit {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u8(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_ends_make_one() {
+        assert_eq!(Exit::of_all(&[Exit::Ok, Exit::Ok]), Exit::Ok);
+        assert_eq!(Exit::of_all(&[Exit::Busy, Exit::Busy]), Exit::Busy);
+        assert_eq!(Exit::of_all(&[Exit::Ok, Exit::Authentication]), Exit::Partial);
+        assert_eq!(Exit::of_all(&[Exit::Authentication, Exit::Interrupted]), Exit::Interrupted);
     }
 }

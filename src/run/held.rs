@@ -11,6 +11,7 @@ use super::budget;
 use super::error::RunError;
 use super::exit::Exit;
 use super::session::Source;
+use super::shards::Shards;
 use crate::clock::Clock;
 use crate::lake::{Lake, Lease};
 
@@ -22,7 +23,10 @@ const IN_ORDER: Duration = Duration::from_secs(30);
 /// What a run holds, as far as it has come.
 #[derive(Default)]
 pub(super) struct Held {
+    /// Of the whole lake.
     pub(super) lease: OnceLock<Lease>,
+    /// Of parts of a backfill that other machines share.
+    pub(super) shards: Shards,
     pub(super) source: OnceLock<Source>,
 }
 
@@ -37,6 +41,7 @@ impl Held {
             if let Some(lease) = self.lease.into_inner() {
                 lease.release().await;
             }
+            self.shards.release_all().await;
         };
         in_time(clock, patience, giving_back).await;
     }

@@ -124,7 +124,7 @@ impl Maintain<'_> {
         let (names, left_alone) = self.tables(&lake).await?;
         let is_alone = self.grace < LONGEST_COMMIT || lake.commits() == Commits::Lease;
         if self.action == Action::Do && is_alone {
-            let lease = Lease::acquire(&lake, "maintain", LeaseTiming::default()).await?;
+            let lease = Lease::acquire_alone(&lake, LeaseTiming::default()).await?;
             lake = held.get_or_init(|| lease).guard(&lake);
         }
         report.tables = names.iter().map(MaintainedTable::new).collect();

@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::session::World;
 use crate::api::Usage;
 use crate::catalog::{EntityName, Mode};
+use crate::config::Config;
 use crate::table::Problems;
 use crate::window::{Window, text};
 
@@ -20,6 +21,9 @@ use crate::window::{Window, text};
 pub struct Report {
     /// Unique name of the run; it stands in every commit that the run made.
     pub run: String,
+    /// The organisation, where the configuration names several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<String>,
     /// `run` or `backfill`.
     pub command: &'static str,
     /// When it began, by the local clock.
@@ -41,14 +45,14 @@ impl Report {
     /// That of a run which did not begin.
     #[must_use]
     pub fn of_failure(
-        command: &'static str,
-        started_at: DateTime<Utc>,
-        took: Duration,
+        (config, command): (&Config, &'static str),
+        (started_at, took): (DateTime<Utc>, Duration),
         error: &RunError,
         world: &World,
     ) -> Self {
         Self {
             run: world.entropy.unique().to_string(),
+            organisation: config.organisation.clone(),
             command,
             started_at,
             seconds: took.as_secs_f64(),

@@ -69,6 +69,17 @@ fn examples_of_the_configuration_are_accepted() {
 }
 
 #[test]
+fn the_configuration_of_several_organisations_in_operations_is_accepted() {
+    let text = std::fs::read_to_string(source("docs/operations.md")).unwrap();
+    let environment = ["KUSTOMER_API_KEY_EMEA", "KUSTOMER_API_KEY_APAC"];
+    let environment = environment.map(|name| (name.to_owned(), "key".to_owned())).into();
+    let example = blocks(&text, "yaml").next().unwrap();
+    let configs = Config::parse("operations.md", example, &environment, &Catalog::embedded().unwrap()).unwrap();
+    let places: Vec<_> = configs.iter().map(|config| config.destination.url.as_str()).collect();
+    assert_eq!(places, ["s3://acme-lake/kustomer/emea", "s3://acme-lake/kustomer/apac"]);
+}
+
+#[test]
 fn files_that_are_pointed_to_are_there() {
     let text = std::fs::read_to_string(source("README.md")).unwrap();
     let links = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());

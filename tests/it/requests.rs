@@ -2,7 +2,7 @@
 //!
 //! `KUSTLAKE_TEST_MESSAGES` sets how many messages are loaded.
 
-use kustlake::run::{Command, Exit};
+use kustlake::run::{Command, Exit, Sharing};
 use kustlake_sim::{ClockSpec, Context, Switches, WorldSpec};
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ async fn a_backfill_costs_hardly_more_requests_than_it_has_pages() {
     org.sim.clock().advance(10 * MINUTE);
     org.configure("", "pipelines: {messages: {mode: update}}");
     let start = chrono::DateTime::UNIX_EPOCH;
-    let report = org.inside(Command::Backfill { start, end: None }, &eager()).await.unwrap();
+    let report = org.inside(Command::Backfill { start, end: None, sharing: Sharing::Alone }, &eager()).await.unwrap();
     assert_eq!(report.exit_code, Exit::Ok);
     let report = serde_json::to_value(report).unwrap();
     let (rows, requests) = (entity(&report, "messages")["inserted"].as_u64().unwrap(), org.sim.stats().requests);

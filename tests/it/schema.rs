@@ -31,6 +31,11 @@ fn with(part: &str, other: &str) -> String {
     usual.replace(part, other)
 }
 
+/// A small configuration of these organisations.
+fn several(organisations: &str) -> String {
+    format!("source: {{rate_share: 0.4}}\ndestination: {{url: ./lake}}\norganisations: {{{organisations}}}\n")
+}
+
 #[test]
 fn the_schema_accepts_and_refuses_what_the_program_does() {
     let complete = std::fs::read_to_string(source("pipelines.yaml")).unwrap();
@@ -40,6 +45,10 @@ fn the_schema_accepts_and_refuses_what_the_program_does() {
         with("50%", "0.25"),
         with("auto", "600"),
         with("2024-01-01", "2024-01-01T08:30:00.5+02:00"),
+        several(
+            "emea: {source: {org: acme-emea}}, apac: {source: {org: acme-apac}, pipelines: {tags: {mode: replace}}}",
+        ),
+        several("emea: {source: {base_url: 'https://api.example.com'}, destination: {url: ./elsewhere}}"),
     ];
     let bad = [
         ("version: 1", "version: 2"),
@@ -65,9 +74,16 @@ fn the_schema_accepts_and_refuses_what_the_program_does() {
         ("[birthday_at]", "birthday_at"),
         ("defaults:", "default:"),
     ];
-    let bad = bad.map(|(part, other)| with(part, other));
+    let bad = bad.map(|(part, other)| with(part, other)).into_iter().chain([
+        several(""),
+        several("'a/b': {source: {org: acme}}"),
+        several("emea: {source: {org: acme}, colour: red}"),
+        several("emea: {source: {org: acme, rate_share: 2}}"),
+        several("emea: {source: {org: acme, base_url: 'https://api.example.com'}}"),
+    ]);
     let catalog = Catalog::embedded().unwrap();
-    let environment = BTreeMap::from([("KUSTOMER_API_KEY".to_owned(), "k".to_owned())]);
+    let keys = ["KUSTOMER_API_KEY", "KUSTOMER_API_KEY_EMEA", "KUSTOMER_API_KEY_APAC"];
+    let environment: BTreeMap<_, _> = keys.map(|key| (key.to_owned(), "k".to_owned())).into();
     let texts: Vec<String> = good.into_iter().chain(bad).collect();
     for (text, judged) in texts.iter().zip(judged(&texts)) {
         let accepted = Config::parse("pipelines.yaml", text, &environment, &catalog);
@@ -78,7 +94,7 @@ fn the_schema_accepts_and_refuses_what_the_program_does() {
 #[test]
 fn the_schema_names_every_entity_with_its_modes() {
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(source(SCHEMA)).unwrap()).unwrap();
-    let told = schema["properties"]["pipelines"]["properties"].as_object().unwrap();
+    let told = schema["$defs"]["section_pipelines"]["properties"].as_object().unwrap();
     let catalog = Catalog::embedded().unwrap();
     assert_eq!(told.len(), catalog.iter().count());
     for entity in catalog.iter() {

@@ -97,7 +97,7 @@ impl Org {
         let text = text.replace("./lake", self.lake().to_str().unwrap());
         let mut environment = self.environment.clone();
         environment.entry("KUSTOMER_API_KEY".to_owned()).or_insert_with(|| TOKEN.to_owned());
-        Config::parse("pipelines.yaml", &text, &environment, catalog).unwrap()
+        Config::parse("pipelines.yaml", &text, &environment, catalog).unwrap().remove(0)
     }
 
     /// A run inside this process, which need not wait between attempts.

@@ -113,7 +113,7 @@ impl Snapshot {
             Ok((_, kernel)) => self.at(kernel),
             Err(error) => {
                 let problem = self.failing().writing(error).to_string();
-                tracing::warn!(table = %self.table, version = self.version(), problem, "no checksum was written");
+                tracing::warn!(table = %self.table, version = self.version(), error = problem, "no checksum was written");
                 self
             }
         }
@@ -124,7 +124,7 @@ impl Snapshot {
             Ok((_, kernel)) => self.at(kernel),
             Err(error) => {
                 let problem = self.failing().writing(error).to_string();
-                tracing::warn!(table = %self.table, version = self.version(), problem, "no checkpoint was written");
+                tracing::warn!(table = %self.table, version = self.version(), error = problem, "no checkpoint was written");
                 self
             }
         }

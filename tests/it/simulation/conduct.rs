@@ -9,7 +9,7 @@ use kustlake::api::{Network, Patience, RetrySettings};
 use kustlake::catalog::Catalog;
 use kustlake::clock::Entropy;
 use kustlake::config::Config;
-use kustlake::run::{Action, Command, Exit, Maintain, Run, RunError, Storage, Watch, World};
+use kustlake::run::{Action, Command, Exit, Maintain, Run, RunError, Sharing, Storage, Watch, World};
 use kustlake_sim::Op;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -91,7 +91,7 @@ impl Play {
              destination: {{url: 's3://bucket/lake'}}\npipelines: {{{pipelines}}}\n"
         );
         let environment = BTreeMap::from([("KUSTOMER_API_KEY".to_owned(), TOKEN.to_owned())]);
-        let config = Config::parse("pipelines.yaml", &text, &environment, catalog()).unwrap();
+        let config = Config::parse("pipelines.yaml", &text, &environment, catalog()).unwrap().remove(0);
         let memory = Memory::new(time.clone(), start());
         let source = Source::new(scenario, time.clone());
         let scenario = scenario.clone();
@@ -191,7 +191,7 @@ impl Play {
             Event::Maintain(hours, fate) => drop(self.run(maintenance(*hours), fate.clone()).await?),
             Event::Backfill(from, until, fate) => {
                 let day = |days: &u32| start() - TimeDelta::days(i64::from(*days));
-                let command = Command::Backfill { start: day(from), end: Some(day(until)) };
+                let command = Command::Backfill { start: day(from), end: Some(day(until)), sharing: Sharing::Alone };
                 drop(self.run(Work::Run(command), fate.clone()).await?);
             }
             Event::Overlap(one, other) => {
