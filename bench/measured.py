@@ -67,10 +67,17 @@ class Simulator:
         self.ask("clock", {"advance_ms": 10 * 60 * 1000})
 
 
-def timed(command, folder, environment, out="out", log="log"):
-    """Runs a command in a folder to its end; returns what it used. What it says goes into two files of the folder."""
+class Failed(SystemExit):
+    """A process that did not end well. It ends the measurement too, unless somebody expects it."""
+
+
+def timed(command, folder, environment, out="out", log="log", memory=0):
+    """Runs a command in a folder to its end; returns what it used. What it says goes into two files of the folder.
+
+    It is killed when it has more than `memory` MiB, if that is not 0.
+    """
     usage = folder / "usage"
-    launch = [sys.executable, "-S", "-E", ROOT / "bench" / "launch.py", usage, str(PATIENCE), *command]
+    launch = [sys.executable, "-S", "-E", ROOT / "bench" / "launch.py", usage, str(PATIENCE), str(memory), *command]
     with open(folder / out, "w") as said, open(folder / log, "w") as logged:
         process = subprocess.Popen(launch, cwd=folder, env=environment, stdout=said, stderr=logged)
         try:
@@ -81,8 +88,21 @@ def timed(command, folder, environment, out="out", log="log"):
             process.wait()
     if code != 0:
         last = "\n".join((folder / name).read_text()[-2000:] for name in (out, log))
-        sys.exit(f"{' '.join(map(str, command))} ended with {code}:\n{last}")
+        raise Failed(f"{' '.join(map(str, command))} ended with {code}:\n{last}")
     return json.loads(usage.read_text())
+
+
+def live(table):
+    """The files that the newest version of a Delta table consists of, by the log."""
+    names = set()
+    for commit in sorted((table / "_delta_log").glob("*.json")):
+        for line in commit.read_text().splitlines():
+            action = json.loads(line)
+            if "add" in action:
+                names.add(action["add"]["path"])
+            elif "remove" in action:
+                names.discard(action["remove"]["path"])
+    return names
 
 
 class Lake:
@@ -100,18 +120,6 @@ class Lake:
     def files(self):
         return {path.name: path.stat().st_size for path in self.table.glob("*.parquet")}
 
-    def live(self):
-        """The files that the newest version consists of, by the log."""
-        names = set()
-        for commit in sorted((self.table / "_delta_log").glob("*.json")):
-            for line in commit.read_text().splitlines():
-                action = json.loads(line)
-                if "add" in action:
-                    names.add(action["add"]["path"])
-                elif "remove" in action:
-                    names.discard(action["remove"]["path"])
-        return names
-
     def process(self):
         """Runs the program; returns what the process took and its report."""
         command = [RELEASE / "kustlake", "run", "--log-level", "warn"]
@@ -122,7 +130,7 @@ class Lake:
         before = self.files()
         took, report = self.process()
         entity = report["entities"][0]
-        files, live = self.files(), self.live()
+        files, newest = self.files(), live(self.table)
         written = [size for name, size in files.items() if name not in before]
         return {
             **took,
@@ -133,8 +141,8 @@ class Lake:
             "commits": entity["commits"],
             "files written": len(written),
             "MB written": sum(written) / 1e6,
-            "files": len(live),
-            "MB": sum(files[name] for name in live) / 1e6,
+            "files": len(newest),
+            "MB": sum(files[name] for name in newest) / 1e6,
         }
 
 
