@@ -20,6 +20,7 @@ mod columns_hidden;
 mod costs;
 mod custom;
 mod dependencies;
+mod drill;
 mod elements;
 mod everything;
 mod expected;

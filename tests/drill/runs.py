@@ -1,0 +1,99 @@
+"""Drills of runs that meet, wait, or end early."""
+
+import os
+import signal
+import time
+
+from story import Drill, expect
+from terminal import Program
+
+SEARCH = ("/v1/customers/search", '"conversation"')
+
+
+def held(drill: Drill) -> tuple[Program, object]:
+    """A run that has come to the conversations, with users and customers complete, and what lets it go on."""
+    come, go_on = drill.source.gate.hold(*SEARCH)
+    program = drill.start("run")
+    expect(come.wait(30), f"the request does not come: {program.shown()}")
+    for name in ("users", "customers"):
+        program.until(name, "complete")
+    return program, go_on
+
+
+def two(tools: dict) -> Drill:
+    """Two crons."""
+    drill = Drill(tools, "Two crons start a run of the same lake", "4", "another run is active")
+    drill.load()
+    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
+    first, go_on = held(drill)
+    drill.say("While a run is under way, another one begins, on this machine or elsewhere. It ends at once.")
+    drill.run("run", 4, "another run is active")
+    drill.say("**Do**: nothing; the first run does the work. If it lasts longer than a load can take, find its process and end it: the next run goes on. The first run meanwhile:")
+    go_on.set()
+    drill.end(first, "run", 0)
+    drill.prove()
+    return drill
+
+
+def killed(tools: dict) -> Drill:
+    """kill -9."""
+    drill = Drill(tools, "A run was killed", "137", "exit code 137, or a report that never came")
+    drill.load()
+    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
+    program, go_on = held(drill)
+    os.kill(program.child.pid, signal.SIGKILL)
+    go_on.set()
+    code, _ = program.end()
+    drill.say("`kill -9`, or the kernel for want of memory, while conversations are read. The run tells nothing any more.")
+    drill.block(("kustlake run", ["Killed"], code))
+    drill.say("**Do**: nothing; see to the memory if it happens again. On the same machine the next run takes over at once, elsewhere after two minutes.")
+    drill.run("run", 0, "taking over its lease")
+    drill.prove()
+    return drill
+
+
+def interrupted(tools: dict) -> Drill:
+    """Ctrl-C."""
+    drill = Drill(tools, "Somebody presses Ctrl-C", "130", "stopped from outside")
+    drill.load()
+    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
+    program, go_on = held(drill)
+    drill.say("During the conversations.")
+    program.press_ctrl_c()
+    code, lines = program.end()
+    go_on.set()
+    # The terminal's own echo of Ctrl-C stands somewhere among the progress.
+    table = next(at for at, line in enumerate(lines) if line.startswith("entity "))
+    expect(code == 130, lines)
+    drill.block(("kustlake run", ["^C", *lines[table:]], code))
+    drill.say("**Do**: nothing. The table tells what was committed; the next run reads the rest. SIGTERM does the same, with exit code 143.")
+    drill.run("run", 0)
+    drill.prove()
+    return drill
+
+
+def drained(tools: dict) -> Drill:
+    """Another client takes what there is."""
+    title = "Another client has used up the organisation's rate limit"
+    drill = Drill(tools, title, "0", "nothing; the progress line says what is waited for", {"org_limit": 300, "reset_header": "always"})
+    drill.configure(more="  requests_per_minute: auto\n")
+    # The minute of the source ends a few seconds after the run has begun.
+    now = time.time()
+    drill.source.control("clock", {"set": round((now - now % 60 + 50) * 1000)})
+    drill.source.control("switches", {"other_clients": 297})
+    drill.say("An export of somebody else leaves 3 of 300 requests a minute. The run waits for the next minute, and says so:")
+    program = drill.start("run")
+    for name in drill.expected:
+        program.until(name, " requests")
+    shown = program.until("requests", "going on in")
+    drill.block(("kustlake run", [line for line in shown if line.strip()], None))
+    drill.source.control("switches", {"other_clients": 0})
+    drill.say("**Do**: nothing. If it takes too long, slow the other client down, or give this one a larger `rate_share`. It ends like any other run:")
+    drill.end(program, "run", 0)
+    drill.source.control("switches", {"org_limit": 1_000_000})
+    drill.configure()
+    drill.prove()
+    return drill
+
+
+DRILLS = [two, killed, drained, interrupted]
