@@ -44,6 +44,7 @@ def killed(tools: dict) -> Drill:
     os.kill(program.child.pid, signal.SIGKILL)
     go_on.set()
     code, _ = program.end()
+    drill.ended = time.monotonic()
     drill.say("`kill -9`, or the kernel for want of memory, while conversations are read. The run tells nothing any more.")
     drill.block(("kustlake run", ["Killed"], code))
     drill.say("**Do**: nothing; see to the memory if it happens again. On the same machine the next run takes over at once, elsewhere after two minutes.")
@@ -61,6 +62,7 @@ def interrupted(tools: dict) -> Drill:
     drill.say("During the conversations.")
     program.press_ctrl_c()
     code, lines = program.end()
+    drill.ended = time.monotonic()
     go_on.set()
     # The terminal's own echo of Ctrl-C stands somewhere among the progress.
     table = next(at for at, line in enumerate(lines) if line.startswith("entity "))

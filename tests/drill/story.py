@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import textwrap
-import threading
+import time
 
 from source import KEY, Simulator
 from terminal import Program
@@ -54,6 +54,8 @@ class Drill:
         self.tools, self.title, self.code, self.pager = tools, title, code, pager
         self.parts: list[str] = []
         self.names: list[tuple[str, str]] = []
+        # When the last command ended.
+        self.ended = 0.0
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="drill-"))
         self.home = self.folder / "home"
         self.home.mkdir()
@@ -109,6 +111,7 @@ class Drill:
 
     def start(self, *arguments: str) -> Program:
         """Starts the program at a terminal."""
+        self.rest()
         command = [*self.within, str(self.tools["binaries"] / "kustlake"), *arguments]
         return Program(command, str(self.home), self.environment)
 
@@ -119,6 +122,7 @@ class Drill:
     def end(self, program: Program, arguments: str, code: int, *wanted: str, before: str = "") -> list[str]:
         """As `run`, of a program that was started before."""
         ended, lines = program.end()
+        self.ended = time.monotonic()
         text = "\n".join(lines)
         expect(ended == code, f"{arguments}: exit code {ended} instead of {code}:\n{text}")
         for word in wanted:
@@ -128,12 +132,19 @@ class Drill:
 
     def machine(self, *arguments: str) -> tuple[int, str, str]:
         """Runs the program as cron does: exit code, output, log."""
+        self.rest()
         command = [*self.within, str(self.tools["binaries"] / "kustlake"), *arguments]
         ended = subprocess.run(
             command, cwd=self.home, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=120, check=False,
         )
+        self.ended = time.monotonic()
         return ended.returncode, ended.stdout, ended.stderr
+
+    def rest(self) -> None:
+        """The source tells its time in whole seconds, and what a run does depends on whether rows are of its own second."""
+        time.sleep(max(0.0, self.ended + 1.1 - time.monotonic()))
+        self.ended = 0.0
 
     def load(self) -> None:
         """The load before the drill, of which nothing is told."""
@@ -171,12 +182,6 @@ class Drill:
         expect(code == 0, f"verify: exit code {code}\n{out}\n{log}")
         told = " and ".join(", ".join(f"{count} {name}" for name, count in counts.items()).rsplit(", ", 1))
         self.say(f"*Checked: {told}, as many as the source has, and `kustlake verify` finds no difference.*")
-
-    def in_background(self, act: object) -> threading.Thread:
-        """Does something beside."""
-        thread = threading.Thread(target=act, daemon=True)
-        thread.start()
-        return thread
 
     def document(self, number: int) -> str:
         """The drill as a section."""
