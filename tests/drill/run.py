@@ -6,7 +6,7 @@ Usage: tests/drill/run.py --write docs/drill.md | --check docs/drill.md [--binar
 --check FILE      fail, with a diff, if the document is another one
 --binaries FOLDER where kustlake and kustlake-sim lie; default: target/release
 --python FILE     the Python that has the storage server of the tests; default: .venv/readers/bin/python
---only WORD       play only drills with this word in their title, and print them
+--only WORD       play only drills with this word in the names of their module and function, and print them
 
 It needs nothing but the standard library, and util-linux for a terminal and a small disk. Everything is on loopback.
 """

@@ -1,5 +1,6 @@
 """Drills of runs that meet, wait, or end early."""
 
+import json
 import os
 import signal
 import time
@@ -53,6 +54,31 @@ def killed(tools: dict) -> Drill:
     return drill
 
 
+def killed_elsewhere(tools: dict) -> Drill:
+    """kill -9 on a machine that is not this one."""
+    drill = Drill(tools, "A run was killed on another machine", "4", "another run is active")
+    drill.load()
+    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
+    program, go_on = held(drill)
+    os.kill(program.child.pid, signal.SIGKILL)
+    go_on.set()
+    program.end()
+    drill.ended = time.monotonic()
+    lease = drill.home / "lake" / "_kustlake" / "lease.json"
+    record = json.loads(lease.read_text())
+    # As the process of another machine would have left it.
+    record["process"]["boot"] = "another"
+    lease.write_text(json.dumps(record))
+    drill.say("Or in a container that was replaced. Whether that process has ended cannot be seen from here.")
+    drill.run("run", 4, "another run is active")
+    drill.say("**Do**: nothing. Without a heartbeat for two minutes the lease counts as left behind, and the next run takes it. Then:")
+    past = time.time() - 130
+    os.utime(lease, (past, past))
+    drill.run("run", 0)
+    drill.prove()
+    return drill
+
+
 def interrupted(tools: dict) -> Drill:
     """Ctrl-C."""
     drill = Drill(tools, "Somebody presses Ctrl-C", "130", "stopped from outside")
@@ -98,4 +124,4 @@ def drained(tools: dict) -> Drill:
     return drill
 
 
-DRILLS = [two, killed, drained, interrupted]
+DRILLS = [two, killed, killed_elsewhere, drained, interrupted]

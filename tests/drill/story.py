@@ -25,6 +25,7 @@ CHANGES = [
     (r"read up to \d{4}-\d\d-\d\d \d\d:\d\d", "read up to 2026-11-02 03:00"),
     (r"\d+\.\d s of which \d+\.\d s waiting", "0.4 s of which 0.0 s waiting"),
     (r"going on in \d+ s", "going on in 7 s"),
+    (r"pause_ms=\d+", "pause_ms=1000"),
     (r"\d+ s ago", "2 s ago"),
     (r"\bprocess \d+", "process 4711"),
     (r"\d{5} s ahead", "10800 s ahead"),
@@ -33,8 +34,8 @@ CHANGES = [
 ]
 
 
-# A limit that is known from the start: otherwise a run waits for what the one before has spent of a guessed one.
-LIMIT = "  requests_per_minute: 1000000\n"
+# Limits that are known from the start: otherwise a run waits for what the one before has spent of a guessed one.
+LIMITS = "  requests_per_minute: 1000000\n  search_requests_per_minute: 1000000\n"
 
 
 class Wrong(Exception):
@@ -80,7 +81,7 @@ class Drill:
 
     def configure(self, destination: str = "./lake", more: str = "", pipelines: str = "users customers conversations") -> None:
         """Writes the configuration."""
-        text = f"source:\n  base_url: {self.source.gate.url}\n  search_requests_per_minute: 1000000\n{more or LIMIT}"
+        text = f"source:\n  base_url: {self.source.gate.url}\n{more or LIMITS}"
         text += f"destination:\n  url: {destination}\npipelines:\n"
         (self.home / "pipelines.yaml").write_text(text + "".join(f"  {name}: {{}}\n" for name in pipelines.split()))
 
