@@ -1,6 +1,6 @@
 //! What went wrong with a request, cut by what the caller does next.
 //!
-//! The rule: a message says what happened, to which request, and what to do. It never holds the API
+//! The rule: a message says what happened, what to do, and last, being long, to which request. It never holds the API
 //! key, nor text from an answer other than the short error code that the reference names.
 
 use std::fmt::{self, Display};
@@ -12,27 +12,31 @@ use super::page::BadPage;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
     /// The API key is not accepted: end the run.
-    #[error(
-        "{0}. Check the API key and that it belongs to this organisation; a new one is made in Settings > Security > API Keys"
-    )]
+    #[error("{}. {} ({})", .0.what(), .0.key_remedy(), .0.asked())]
     Unauthorized(Box<Failure>),
     /// The API key lacks a role for this resource: skip the entity, go on with others.
-    #[error("{0}. The API key lacks a role that may read this; roles are fixed when a key is created")]
+    #[error("{}. The API key lacks a role that may read this; roles are fixed when a key is created ({})", .0.what(), .0.asked())]
     Forbidden(Box<Failure>),
     /// The resource is gone, or never was: for a single one an answer like any other.
-    #[error("{0}")]
+    #[error("{} ({})", .0.what(), .0.asked())]
     NotFound(Box<Failure>),
     /// The request itself is not accepted: asking again would not help.
-    #[error("{0}. Asking again would not help")]
+    #[error("{}. Asking again would not help ({})", .0.what(), .0.asked())]
     Rejected(Box<Failure>),
     /// The answer exceeds what is kept in memory: ask for a smaller page.
-    #[error("{0}. A smaller page may fit")]
+    #[error("{}. A smaller page may fit ({})", .0.what(), .0.asked())]
     TooLarge(Box<Failure>),
     /// The service cannot be reached at all: end the run, the next one tries again.
-    #[error("{0}. Check the organisation's name or base URL, and this machine's network, proxy and certificates")]
+    #[error(
+        "{}. Check the organisation's name or base URL, and this machine's network, proxy and certificates ({})",
+        .0.what(), .0.asked()
+    )]
     Unreachable(Box<Failure>),
     /// The service answered, but not usefully, until the retries were used up: the next run tries again.
-    #[error("{0}. The service may be in trouble; what is committed stays, and the next run tries again")]
+    #[error(
+        "{}. The service may be in trouble; what is committed stays, and the next run tries again ({})",
+        .0.what(), .0.asked()
+    )]
     Exhausted(Box<Failure>),
 }
 
@@ -177,13 +181,35 @@ impl From<Failure> for ApiError {
     }
 }
 
-impl Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}: {}", self.request, self.host, self.cause)?;
-        if self.attempts > 1 {
-            write!(f, " ({} attempts in {} s)", self.attempts, self.elapsed.as_secs())?;
+impl Failure {
+    /// What happened, and how often it was tried.
+    #[must_use]
+    pub fn what(&self) -> String {
+        match self.attempts {
+            0 | 1 => self.cause.to_string(),
+            attempts => format!("{}, {attempts} attempts in {} s", self.cause, self.elapsed.as_secs()),
         }
-        Ok(())
+    }
+
+    /// To which request.
+    #[must_use]
+    pub fn asked(&self) -> String {
+        format!("{} at {}", self.request, self.host)
+    }
+
+    /// What to do about a key that is not accepted.
+    fn key_remedy(&self) -> &'static str {
+        match &self.cause {
+            Cause::Status(Status { phrase: Some(Phrase::Expired), .. }) => {
+                "Make a new one in Settings > Security > API Keys, and put it where the old one is"
+            }
+            Cause::Status(Status { phrase: Some(Phrase::WrongPod), .. }) => {
+                "Name the host of its pod as source.base_url, or leave base_url out and name source.org"
+            }
+            _ => {
+                "Check the API key and that it belongs to this organisation; a new one is made in Settings > Security > API Keys"
+            }
+        }
     }
 }
 
@@ -198,13 +224,10 @@ impl Display for Status {
             500.. => "failed on the server",
             _ => "no usable answer",
         };
-        write!(f, "{meaning} (status {})", self.status)?;
-        if let Some(code) = &self.code {
-            write!(f, ", {code}")?;
+        match (&self.phrase, &self.code) {
+            (Some(phrase), _) => write!(f, "{phrase} (status {})", self.status),
+            (None, Some(code)) => write!(f, "{meaning} (status {}), {code}", self.status),
+            (None, None) => write!(f, "{meaning} (status {})", self.status),
         }
-        if let Some(phrase) = &self.phrase {
-            write!(f, ", {phrase}")?;
-        }
-        Ok(())
     }
 }

@@ -79,6 +79,8 @@ pub struct Spent {
     pub organisation: Vec<Duration>,
     /// The searches among them.
     pub search: Vec<Duration>,
+    /// The organisation's limit, as the service told it last.
+    pub limit: Option<u32>,
 }
 
 /// The requests a minute assumed before the service has told its limit: a fifth of the smallest one sold.
@@ -205,12 +207,14 @@ impl Quota {
     pub(super) fn spent(&self) -> Spent {
         let now = self.clock.monotonic();
         let taken = |lane: &Lane| lock(&lane.state).slots.taken(now);
-        Spent { organisation: taken(&self.organisation), search: taken(&self.search) }
+        let limit = *lock(&self.learned);
+        Spent { organisation: taken(&self.organisation), search: taken(&self.search), limit }
     }
 
     /// Counts what a former run has spent.
     pub(super) fn count(&self, spent: Spent) {
         let now = self.clock.monotonic();
+        self.learn(Budget::Organisation, spent.limit);
         for (lane, rests) in [(&self.organisation, spent.organisation), (&self.search, spent.search)] {
             lock(&lane.state).slots.occupy(rests, now);
         }

@@ -105,9 +105,10 @@ impl Entity {
     pub fn needed_roles(&self) -> String {
         let own = match self.roles.as_slice() {
             [] => "a role to read it".to_owned(),
+            [role] => role.clone(),
             roles => format!("one of {}", roles.join(", ")),
         };
-        if self.access.searches() { format!("{own}, and {SEARCH_ROLE}") } else { own }
+        if self.access.searches() { format!("{SEARCH_ROLE}, and {own}") } else { own }
     }
 
     /// The column of that name.

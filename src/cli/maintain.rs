@@ -2,7 +2,7 @@
 
 use super::args::Maintain as Asked;
 use super::signals;
-use super::table::{TextTable, thousands};
+use super::table::{TextTable, megabytes, thousands};
 use super::terminal::{Style, Terminal};
 use crate::catalog::Catalog;
 use crate::config::Config;
@@ -66,11 +66,6 @@ fn closing(report: &MaintainReport) -> String {
         text.push_str(&format!("\nended early: {error}"));
     }
     text
-}
-
-fn megabytes(bytes: u64) -> String {
-    let tenths = bytes / 100_000;
-    format!("{}.{}", thousands(tenths / 10), tenths % 10)
 }
 
 const fn outcome(outcome: Outcome) -> &'static str {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::table::{duration, thousands};
+use super::table::{counted, duration, thousands};
 use super::terminal::{Style, Terminal};
-use crate::api::{Budget, Room, Usage, WaitReason};
+use crate::api::{Budget, Room, Usage, WaitReason, Waiting};
 use crate::clock::Clock;
 use crate::run::{Moment, Phase, Watch};
 
@@ -26,6 +26,7 @@ pub(super) async fn draw(terminal: &Terminal, watch: &Arc<Watch>, clock: &dyn Cl
     };
     let bars = Bars {
         entities: watch.entities.iter().map(|_| line("{prefix:16} {bar:24} {msg}")).collect(),
+        waiting: line("{msg}"),
         budget: line("{msg}"),
     };
     let mut began: Vec<Option<Duration>> = vec![None; watch.entities.len()];
@@ -44,7 +45,9 @@ pub(super) async fn draw(terminal: &Terminal, watch: &Arc<Watch>, clock: &dyn Cl
             bar.set_position(position(&moment));
             bar.set_message(message(&moment, passed.and_then(|passed| to_go(passed, position(&moment)))));
         }
-        bars.budget.set_message(budget(&watch.usage()));
+        let usage = watch.usage();
+        bars.waiting.set_message(usage.waiting.as_ref().map_or_else(String::new, waiting));
+        bars.budget.set_message(budget(&usage));
         clock.sleep(REDRAW).await;
     }
 }
@@ -52,12 +55,14 @@ pub(super) async fn draw(terminal: &Terminal, watch: &Arc<Watch>, clock: &dyn Cl
 /// Bars that vanish with the drawing.
 struct Bars {
     entities: Vec<ProgressBar>,
+    waiting: ProgressBar,
+    /// Last, and always short: what the terminal itself echoes after it, such as ^C, must not begin another line.
     budget: ProgressBar,
 }
 
 impl Drop for Bars {
     fn drop(&mut self) {
-        for bar in self.entities.iter().chain([&self.budget]) {
+        for bar in self.entities.iter().chain([&self.waiting, &self.budget]) {
             bar.finish_and_clear();
         }
     }
@@ -86,7 +91,7 @@ fn to_go(passed: Duration, position: u64) -> Option<Duration> {
 }
 
 fn message(moment: &Moment, to_go: Option<Duration>) -> String {
-    let counts = format!("{} records, {} requests", thousands(moment.records), thousands(moment.requests));
+    let counts = format!("{}, {}", counted(moment.records, "record"), counted(moment.requests, "request"));
     match moment.phase {
         Phase::Waiting => "waiting for its turn".to_owned(),
         Phase::Loading => match moment.reached {
@@ -110,24 +115,24 @@ fn told(left: Duration) -> String {
 
 fn budget(usage: &Usage) -> String {
     let Room { free, capacity } = usage.searches_left;
-    let sent = format!(
-        "{} requests, {} of them searches, {} of {} left this minute",
-        thousands(usage.requests),
+    format!(
+        "{}, {} of them searches; {} of {} searches left this minute",
+        counted(usage.requests, "request"),
         thousands(usage.searches),
         thousands(u64::from(free)),
         thousands(u64::from(capacity))
-    );
-    let Some(waiting) = &usage.waiting else { return sent };
-    let whose = match waiting.budget {
-        Budget::Organisation => "the organisation's minute",
-        Budget::Search => "the search minute",
+    )
+}
+
+fn waiting(waiting: &Waiting) -> String {
+    let why = match (waiting.reason, waiting.budget) {
+        (WaitReason::Pace, Budget::Organisation) => "our share of the organisation's limit is used up",
+        (WaitReason::Pace, Budget::Search) => "the searches of this minute are used up",
+        (WaitReason::Reserve, _) => "others have nearly used up the organisation's limit",
+        (WaitReason::Throttled, Budget::Organisation) => "the source says that there were too many requests (429)",
+        (WaitReason::Throttled, Budget::Search) => "the source says that there were too many searches (429)",
     };
-    let why = match waiting.reason {
-        WaitReason::Pace => "is used up",
-        WaitReason::Reserve => "is left to other clients",
-        WaitReason::Throttled => "is over, says the source",
-    };
-    format!("{sent}; {whose} {why}, going on in {} s", waiting.left.as_secs() + 1)
+    format!("{why}: going on in {} s", waiting.left.as_secs() + 1)
 }
 
 #[cfg(test)]

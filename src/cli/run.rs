@@ -3,7 +3,7 @@
 use tracing::{Instrument, Span, error_span};
 
 use super::args::Outside;
-use super::table::{TextTable, thousands};
+use super::table::{TextTable, counted, megabytes, thousands};
 use super::terminal::{Style, Terminal};
 use super::{afterwards, fail, progress, signals};
 use crate::catalog::Catalog;
@@ -123,16 +123,19 @@ pub(super) fn closing(report: &Report) -> String {
     let mut text = table.render();
     let requests = &report.requests;
     text.push_str(&format!(
-        "\n{} requests ({} searches, {} repeated, {} refused), {} MB of JSON, {:.1} s of which {:.1} s waiting for the budget",
-        thousands(requests.total),
+        "\n{} ({} searches, {} repeated, {} refused), {} MB of JSON, {:.1} s of which {:.1} s waiting for the budget",
+        counted(requests.total, "request"),
         thousands(requests.search),
         thousands(requests.retried),
         thousands(requests.throttled),
-        thousands(requests.bytes / 1_000_000),
+        megabytes(requests.bytes),
         report.seconds,
         requests.waited_seconds
     ));
     for entity in &report.entities {
+        if !entity.new_columns.is_empty() {
+            text.push_str(&format!("\n{}: new columns: {}", entity.entity, entity.new_columns.join(", ")));
+        }
         if let Some(told) = odd_values(entity) {
             text.push_str(&told);
         }
@@ -144,6 +147,8 @@ pub(super) fn closing(report: &Report) -> String {
         }
     }
     if let Some(error) = &report.error {
+        let is_told = report.entities.iter().any(|entity| entity.error.as_ref() == Some(error));
+        let error = if is_told { "no entity can do without what failed" } else { error };
         text.push_str(&format!("\nended early: {error}"));
     }
     text
@@ -159,7 +164,7 @@ fn odd_values(entity: &EntityReport) -> Option<String> {
         kinds.iter().take(KINDS).map(|(kind, count)| format!("{} of {kind}", thousands(**count))).collect();
     let more = kinds.len().saturating_sub(KINDS);
     let more = if more == 0 { String::new() } else { format!("; {more} more kinds are in the JSON report") };
-    let told = format!("\n{}: {} values kept in _extra: {}{more}", entity.entity, thousands(total), told.join(", "));
+    let told = format!("\n{}: {} kept in _extra: {}{more}", entity.entity, counted(total, "value"), told.join(", "));
     (total > 0).then_some(told)
 }
 

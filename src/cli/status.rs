@@ -45,11 +45,17 @@ pub(super) async fn status(
             standing.cursor.map_or_else(String::new, |cursor| lag(now - cursor)),
             instant(standing.last_run),
             standing.rows.map_or_else(String::new, thousands),
-            standing.version.map_or_else(|| "no table yet".to_owned(), |version| version.to_string()),
+            match (standing.version, &standing.damage) {
+                (Some(version), _) => version.to_string(),
+                (None, Some(_)) => "DAMAGED".to_owned(),
+                (None, None) => "no table yet".to_owned(),
+            },
         ]);
     }
     let mut text = format!("{}\n{}", lake.root(), table.render());
-    if let Some(error) = runs.last().and_then(|run| run.error.as_deref()) {
+    // That another run was active says nothing about the tables.
+    let busy = Exit::Busy.code();
+    if let Some(error) = runs.iter().rfind(|run| run.exit_code != busy).and_then(|run| run.error.as_deref()) {
         text.push_str(&format!("\nthe last run ended early: {error}"));
     }
     for standing in &standings {
@@ -64,11 +70,19 @@ pub(super) async fn status(
 /// What to do about a table, if anything.
 fn advice(standing: &Standing, now: DateTime<Utc>, runs: &[PastRun]) -> Option<String> {
     let name = &standing.entity;
+    if let Some(damage) = &standing.damage {
+        return Some(damage.clone());
+    }
     if let Some(error) = PastRun::failure(runs, name.as_str()) {
         return Some(format!("failed in its last run: {error}"));
     }
     if standing.version.is_none() {
         return Some(format!("not loaded yet; load it: kustlake run --only {name}"));
+    }
+    if standing.last_run.is_none() && PastRun::has_completed(runs, name.as_str()) {
+        return Some(
+            "the state file knows no run of it, the table does; the next `kustlake run` writes it anew".to_owned(),
+        );
     }
     if standing.last_run.is_none() {
         return Some("its first load is not complete; the next `kustlake run` goes on where it stopped".to_owned());
@@ -107,6 +121,7 @@ mod tests {
             last_run,
             rows: None,
             version,
+            damage: None,
         };
         let failed: PastRun = serde_json::from_str(include_str!("../../tests/golden/run-report-1.json")).unwrap();
         let told = |standing: Standing| advice(&standing, at(100), std::slice::from_ref(&failed)).unwrap_or_default();

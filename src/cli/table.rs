@@ -45,6 +45,18 @@ pub(super) fn thousands(number: u64) -> String {
     grouped
 }
 
+/// A number of things: `1 request`, `2,000 requests`.
+pub(super) fn counted(number: u64, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{ending}", thousands(number))
+}
+
+/// Bytes in megabytes: `0.3`, `1,204.0`.
+pub(super) fn megabytes(bytes: u64) -> String {
+    let tenths = bytes.div_ceil(100_000);
+    format!("{}.{}", thousands(tenths / 10), tenths % 10)
+}
+
 /// A duration as people say it: the two largest units.
 pub(super) fn duration(minutes: u64) -> String {
     match (minutes / (24 * 60), minutes / 60 % 24, minutes % 60) {

@@ -1,7 +1,7 @@
 //! `verify`: whether the tables have what the source has.
 
 use super::run::execute;
-use super::table::{TextTable, duration, thousands};
+use super::table::{TextTable, counted, duration, thousands};
 use super::terminal::{Style, Terminal};
 use crate::catalog::Catalog;
 use crate::config::Config;
@@ -25,9 +25,9 @@ pub(super) async fn verify(
     );
     if terminal.style() == Style::Person {
         terminal.line(&format!(
-            "{} rows in {} tables: about {} searches, {}; more where something differs",
-            thousands(cost.rows),
-            cost.tables,
+            "{} in {}: about {} searches, {}; more where something differs",
+            counted(cost.rows, "row"),
+            counted(cost.tables as u64, "table"),
             thousands(cost.searches),
             duration(minutes)
         ));
@@ -52,11 +52,13 @@ fn closing(report: &Report, repair: Repair) -> String {
     let mut text = table.render();
     let differences: u64 =
         report.entities.iter().filter_map(|entity| entity.compared.as_ref()).map(|found| found.differences()).sum();
+    let is_whole = report.exit_code == Exit::Ok || report.entities.iter().all(|entity| entity.error.is_none());
     text.push_str(&match (differences, repair) {
-        (0, _) => "\nno difference found".to_owned(),
-        (some, Repair::All) => format!("\n{} differences, repaired", thousands(some)),
+        (0, _) if is_whole => "\nno difference found".to_owned(),
+        (0, _) => "\nno difference found in what could be compared".to_owned(),
+        (some, Repair::All) => format!("\n{}, repaired", counted(some, "difference")),
         (some, Repair::None) => {
-            format!("\n{} differences; `kustlake verify --repair` reads exactly these again", thousands(some))
+            format!("\n{}; `kustlake verify --repair` reads exactly these again", counted(some, "difference"))
         }
     });
     for entity in &report.entities {

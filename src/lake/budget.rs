@@ -20,6 +20,9 @@ use super::versioned::Versioned;
 pub struct SpentBudget {
     /// The budgets by name; of each, seconds and requests.
     pub budgets: BTreeMap<String, BTreeMap<u64, u64>>,
+    /// The organisation's requests a minute, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
 }
 
 impl SpentBudget {
@@ -49,7 +52,7 @@ impl SpentBudget {
         let later = |(seconds, count): (u64, u64)| Some((seconds.checked_sub(passed).filter(|left| *left > 0)?, count));
         let budgets =
             self.budgets.into_iter().map(|(name, rests)| (name, rests.into_iter().filter_map(later).collect()));
-        Self { budgets: budgets.collect() }
+        Self { budgets: budgets.collect(), limit: self.limit }
     }
 
     /// Whether nothing counts.

@@ -22,7 +22,9 @@ pub enum LakeError {
         hint: &'static str,
     },
     /// What one table stores cannot be read: leave that table alone, go on with the others.
-    #[error("table {table} is damaged: {problem}; restore the file from a backup, or reload the table from the source")]
+    #[error(
+        "table {table} is damaged: {problem}; restore the file from a backup, or remove the folder of the table: the next run loads it anew"
+    )]
     Damaged {
         /// The table concerned.
         table: String,
@@ -86,6 +88,7 @@ enum Cause {
     MissingBucket,
     Credentials,
     Forbidden,
+    Clock,
     Full,
     ReadOnly,
     NotAFolder,
@@ -108,6 +111,7 @@ impl Cause {
                 | "InvalidClientTokenId",
             ) => return Self::Credentials,
             Some("AccessDenied" | "AllAccessDisabled" | "AccountProblem") => return Self::Forbidden,
+            Some("RequestTimeTooSkewed") => return Self::Clock,
             Some("QuotaExceeded" | "XMinioStorageFull" | "InsufficientStorage") => return Self::Full,
             _ => {}
         }
@@ -150,6 +154,7 @@ impl Cause {
             Self::MissingBucket => "the bucket does not exist",
             Self::Credentials => "the credentials are missing or refused",
             Self::Forbidden => "access is denied",
+            Self::Clock => "the storage refuses the time of this machine",
             Self::Full => "no space is left",
             Self::ReadOnly => "the file system is read-only",
             Self::NotAFolder => "a file stands where a folder is needed",
@@ -168,6 +173,7 @@ impl Cause {
                 "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and the machine's clock"
             }
             Self::Forbidden => "grant the right to list, read, write and delete below the destination",
+            Self::Clock => "set this machine's clock (NTP), then run again; what is committed is safe",
             Self::Full => "free space or raise the quota; what is committed is safe",
             Self::ReadOnly => "choose a destination that can be written",
             Self::NotAFolder => "choose another destination, or move the file away",
@@ -245,6 +251,8 @@ mod tests {
         let text = problem(&generic(body));
         assert_eq!(text, "the credentials are missing or refused (SignatureDoesNotMatch)");
         assert!(problem(&generic("404: <Error><Code>NoSuchBucket</Code></Error>")).starts_with("the bucket does not"));
+        let skewed = problem(&generic("403: <Error><Code>RequestTimeTooSkewed</Code></Error>"));
+        assert!(skewed.starts_with("the storage refuses the time of this machine"), "{skewed}");
         let unknown = problem(&generic("400 Bad Request: <html>AKIASECRET</html>"));
         assert_eq!(unknown, "the storage failed (400 Bad Request)");
     }

@@ -51,7 +51,11 @@ impl Default for LeaseTiming {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LeaseError {
     /// Another run is active.
-    #[error("another run is active: {holder}, since {since}, last heard of {} s ago", silent_for.as_secs())]
+    #[error(
+        "another run is active: {holder}, since {since}, last heard of {} s ago. It does the work, and this one has nothing \
+         to do; if it was killed on another machine, the next run takes over two minutes after its last sign of life",
+        silent_for.as_secs()
+    )]
     HeldBy {
         /// What that run calls itself.
         holder: String,

@@ -36,7 +36,9 @@ pub enum Loaded {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
     /// Only a newer version helps.
-    #[error("{location}: the state has format version {version}, newer than this kustlake knows; update kustlake")]
+    #[error(
+        "{location}: the state has format version {version}, newer than this kustlake knows; update kustlake, or see \"Going back\" in docs/operations.md"
+    )]
     Newer {
         /// Where it lies.
         location: String,

@@ -55,9 +55,13 @@ impl Views {
     pub async fn open(lake: &Lake, more: More) -> Result<Self, LakeError> {
         let names = futures::stream::iter(lake.tables().await?);
         let listed = names.map(|name| async move {
-            match lake.table(&name).await {
+            let listed = match lake.table(&name).await {
                 Ok(Some(table)) => TableFiles::of(&table).await.map(Some),
                 Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            };
+            match listed {
+                Ok(listed) => Ok(listed),
                 Err(LakeError::Damaged { table, problem }) => {
                     tracing::warn!(%table, error = %problem, "a damaged table has no view");
                     Ok(None)

@@ -21,8 +21,8 @@ use super::klasses;
 use super::progress::{Counted, EntityProgress, Phase};
 use super::reconcile::Repair;
 use super::report::{Report, Requests};
-use super::session::{self, Source, World};
-use crate::api::Usage;
+use super::session::{self, World};
+use crate::api::{Client, Usage};
 use crate::catalog::{self, Access, Catalog};
 use crate::config::{Config, Pipeline};
 use crate::lake::{Lake, Lease, LeaseTiming, Views};
@@ -175,14 +175,44 @@ impl Run<'_> {
     async fn conduct(&self, id: &str, held: &Held, reports: &Reports) -> Result<Ended, RunError> {
         let lake = session::proven_lake(self.config, self.world).await?;
         let lake = &self.leased(lake, id, held).await?;
-        let source = Source::open_after(self.config, self.world, budget::former(lake).await).await?;
-        let source = held.source.get_or_init(|| source);
-        let ahead = source.time.local_ahead_by().num_seconds();
-        if ahead.abs() > 60 {
-            tracing::warn!(seconds = ahead, "the local clock is ahead of the source's; the source's is used");
+        let client = session::client(self.config, self.world)?;
+        client.count(budget::former(lake).await);
+        let client = held.client.get_or_init(|| client);
+        // From the first request on: it may have to wait for the budget.
+        let telling = async {
+            loop {
+                self.watch.tell(client.usage());
+                self.world.clock.sleep(TELL_EVERY).await;
+            }
+        };
+        let keeping = async {
+            loop {
+                self.world.clock.sleep(budget::KEEP_EVERY).await;
+                budget::keep(lake, client).await;
+            }
+        };
+        let ended = tokio::select! {
+            ended = self.work(id, held, reports, (lake, client)) => ended?,
+            () = telling => Ended { exit: Exit::Internal, early: None },
+            () = keeping => Ended { exit: Exit::Internal, early: None },
+        };
+        self.watch.tell(client.usage());
+        Ok(ended)
+    }
+
+    async fn work(
+        &self,
+        id: &str,
+        held: &Held,
+        reports: &Reports,
+        (lake, client): (&Lake, &Client),
+    ) -> Result<Ended, RunError> {
+        let (_, time) = session::ask(client, self.world).await?;
+        if let Some(difference) = time.difference() {
+            tracing::warn!(error = difference, "the clocks differ; the source's is used");
         }
-        let until = source.time.settled(self.config.source.settle);
-        let state = session::state(self.config, lake, source.time.clone()).await?;
+        let until = time.settled(self.config.source.settle);
+        let state = session::state(self.config, lake, time.clone()).await?;
         let views = Views::open(lake, catalog::marts).await?;
         let discovery = Discovery::default();
         let shared = Shared {
@@ -191,42 +221,21 @@ impl Run<'_> {
             catalog: self.catalog,
             lake,
             views: &views,
-            pages: &source.client,
+            pages: client,
             state: &state,
             reports,
             discovery: &discovery,
-            time: &source.time,
+            time: &time,
             until,
             goal: self.goal(until)?,
         };
-        let telling = async {
-            loop {
-                self.watch.tell(source.client.usage());
-                self.world.clock.sleep(TELL_EVERY).await;
+        match (held.lease.get(), &self.command) {
+            (None, _) => self.load_shards(&shared, &held.shards).await,
+            (Some(lease), Command::Verify(repair)) => {
+                Ok(self.verify_all(*repair, &Of { shared: &shared, lease }).await)
             }
-        };
-        let keeping = async {
-            loop {
-                self.world.clock.sleep(budget::KEEP_EVERY).await;
-                budget::keep(lake, &source.client).await;
-            }
-        };
-        let work = async {
-            match (held.lease.get(), &self.command) {
-                (None, _) => self.load_shards(&shared, &held.shards).await,
-                (Some(lease), Command::Verify(repair)) => {
-                    Ok(self.verify_all(*repair, &Of { shared: &shared, lease }).await)
-                }
-                (Some(lease), _) => Ok(self.load_all(&Of { shared: &shared, lease }).await),
-            }
-        };
-        let ended = tokio::select! {
-            ended = work => ended?,
-            () = telling => Ended { exit: Exit::Internal, early: None },
-            () = keeping => Ended { exit: Exit::Internal, early: None },
-        };
-        self.watch.tell(source.client.usage());
-        Ok(ended)
+            (Some(lease), _) => Ok(self.load_all(&Of { shared: &shared, lease }).await),
+        }
     }
 
     /// The lake as this run may use it: with the lease of all of it, or, where several machines share a backfill, without.

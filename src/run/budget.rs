@@ -20,13 +20,13 @@ pub(super) async fn former(lake: &Lake) -> Spent {
         tracing::warn!(%error, "it is not known what a former run has spent of this minute's requests");
         SpentBudget::default()
     });
-    Spent { organisation: spent.rests(ORGANISATION), search: spent.rests(SEARCH) }
+    Spent { organisation: spent.rests(ORGANISATION), search: spent.rests(SEARCH), limit: spent.limit }
 }
 
 /// Keeps what this run has spent for the next one.
 pub(super) async fn keep(lake: &Lake, client: &Client) {
-    let Spent { organisation, search } = client.spent();
-    let mut spent = SpentBudget::default();
+    let Spent { organisation, search, limit } = client.spent();
+    let mut spent = SpentBudget { limit, ..SpentBudget::default() };
     spent.add(ORGANISATION, &organisation);
     spent.add(SEARCH, &search);
     if let Err(error) = lake.keep_budget(&spent).await {

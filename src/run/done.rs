@@ -11,6 +11,9 @@ use super::job::Job;
 use super::report::{EntityReport, Outcome, Rows, Skip, Skipped};
 use crate::config::Pipeline;
 
+/// Target of what the closing table tells as well: a person reads it there.
+pub const TOLD_AT_THE_END: &str = "kustlake::told_at_the_end";
+
 /// What became of a line of the configuration.
 #[derive(Default)]
 pub(super) struct Done {
@@ -36,7 +39,7 @@ impl Done {
         };
         let is_refused = error.as_ref().is_some_and(EntityError::is_refused);
         let failed = error.map(|error| {
-            tracing::error!(entity = %job.entity.name, %error, "failed");
+            tracing::error!(target: TOLD_AT_THE_END, entity = %job.entity.name, %error, "failed");
             error.ends_run().map_or_else(|| Failed::Entity(error.exit()), |exit| Failed::Run(exit, error.to_string()))
         });
         Self { reports, failed, is_refused }
@@ -141,6 +144,7 @@ fn not_loaded(pipeline: &Pipeline) -> EntityReport {
         version: None,
         cursor: None,
         problems: BTreeMap::new(),
+        new_columns: Vec::new(),
         skipped: Skipped::default(),
         compared: None,
         error: None,

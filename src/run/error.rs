@@ -21,8 +21,9 @@ pub enum EntityError {
     Walk(#[from] WalkError),
     /// The API key may not read it.
     #[error(
-        "{failure}. The API key lacks a role: it needs {roles}; roles are fixed when a key is created, so make a new one \
-         with it, and the next run loads the entity from its start"
+        "{}. The API key lacks a role: it needs {roles}; roles are fixed when a key is created, so make a new one \
+         with it, and the next run makes up for what this one missed ({})",
+        failure.what(), failure.asked()
     )]
     MissingRole {
         /// What was asked for.

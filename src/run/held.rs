@@ -10,8 +10,8 @@ use super::all::Ended;
 use super::budget;
 use super::error::RunError;
 use super::exit::Exit;
-use super::session::Source;
 use super::shards::Shards;
+use crate::api::Client;
 use crate::clock::Clock;
 use crate::lake::{Lake, Lease};
 
@@ -27,7 +27,7 @@ pub(super) struct Held {
     pub(super) lease: OnceLock<Lease>,
     /// Of parts of a backfill that other machines share.
     pub(super) shards: Shards,
-    pub(super) source: OnceLock<Source>,
+    pub(super) client: OnceLock<Client>,
 }
 
 impl Held {
@@ -35,8 +35,8 @@ impl Held {
     pub(super) async fn give_back(self, lake: &Lake, clock: &dyn Clock, ended: &Result<Ended, RunError>) {
         let patience = ended.as_ref().map_or(IN_ORDER, |ended| patience(ended.exit));
         let giving_back = async {
-            if let Some(source) = self.source.get() {
-                budget::keep(lake, &source.client).await;
+            if let Some(client) = self.client.get() {
+                budget::keep(lake, client).await;
             }
             if let Some(lease) = self.lease.into_inner() {
                 lease.release().await;

@@ -17,9 +17,6 @@ use crate::extract::{Place, Progress, Step, Walk, WalkError};
 use crate::lake::Commits;
 use crate::window::Window;
 
-/// A difference of clocks that is worth a word, in seconds.
-const CLOCK_TOLERANCE: i64 = 60;
-
 /// What was found about one thing.
 #[derive(Debug, Clone)]
 pub struct Finding {
@@ -80,12 +77,10 @@ fn key(source: &Source) -> Finding {
 }
 
 fn clock(source: &Source) -> Finding {
-    let ahead = source.time.local_ahead_by().num_seconds();
-    if ahead.abs() <= CLOCK_TOLERANCE {
+    let Some(difference) = source.time.difference() else {
         return finding("clock", Verdict::Good, "agrees with the source");
-    }
-    let told =
-        format!("this machine's clock is {ahead} s ahead of the source's; runs go by the source's, but logs will not");
+    };
+    let told = format!("{difference}; runs go by that, but logs and certificates do not: set it (NTP)");
     finding("clock", Verdict::Warning, told)
 }
 

@@ -44,6 +44,8 @@ pub(super) struct Loader {
     pub(super) rows: Rows,
     pub(super) commits: u64,
     pub(super) problems: Problems,
+    /// Columns that were added to a table that was there before.
+    pub(super) new_columns: Vec<String>,
     schema: TableSchema,
     converter: Arc<Converter>,
     way: Way,
@@ -110,6 +112,7 @@ impl Loader {
             rows: Rows::default(),
             commits: 0,
             problems: Problems::default(),
+            new_columns: Vec::new(),
             converter: Arc::new(Converter::new(&schema, unknown(job))),
             way: Way::of(job, &schema),
             schema,
@@ -274,8 +277,13 @@ impl Loader {
         let progress = reached.map(|reached| self.progress(reached));
         change.transactions = self.home.transactions(table, progress.as_ref()).await?;
         change.note = self.noted(counts);
+        let new_columns: Vec<String> = change.add_columns.iter().map(|column| column.name().clone()).collect();
         match table.commit(change).await? {
             CommitOutcome::Committed(table) => {
+                if !new_columns.is_empty() && !self.start.is_first() {
+                    tracing::info!(table = %table.name(), columns = new_columns.join(", "), "the table has new columns");
+                    self.new_columns.extend(new_columns);
+                }
                 tracing::info!(
                     table = %table.name(), version = table.version(), inserted = counts.inserted,
                     updated = counts.updated, deleted = counts.deleted, "committed"

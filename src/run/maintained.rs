@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::compact::Merged;
+use super::done::TOLD_AT_THE_END;
 use super::error::EntityError;
 use super::exit::Exit;
 use super::layout::{Group, Layout};
@@ -102,7 +103,7 @@ impl MaintainedTable {
     }
 
     pub(super) fn failed(&mut self, error: &EntityError) {
-        tracing::error!(table = %self.table, %error, "failed");
+        tracing::error!(target: TOLD_AT_THE_END, table = %self.table, %error, "failed");
         self.outcome = Outcome::Failed;
         self.exit.get_or_insert(error.exit());
         self.error.get_or_insert_with(|| error.to_string());

@@ -53,6 +53,7 @@ mod upsert;
 mod verify_cost;
 
 pub use all::{Command, Run, Sharing, Watch};
+pub use done::TOLD_AT_THE_END;
 pub use entity::Goal;
 pub use error::{EntityError, RunError};
 pub use exit::Exit;

@@ -117,6 +117,12 @@ impl PastRun {
         runs.iter().rev().find_map(of).and_then(|last| last.error.as_deref())
     }
 
+    /// Whether any of these runs has completed the entity.
+    #[must_use]
+    pub fn has_completed(runs: &[Self], entity: &str) -> bool {
+        runs.iter().flat_map(|run| &run.entities).any(|one| one.entity == entity && one.outcome == "complete")
+    }
+
     /// Rows that the run changed.
     #[must_use]
     pub fn rows(&self) -> u64 {

@@ -133,6 +133,9 @@ pub struct EntityReport {
     pub cursor: Option<DateTime<Utc>>,
     /// Values that did not fit their column and stand in `_extra`, by column and kind.
     pub problems: BTreeMap<String, u64>,
+    /// Columns that a table which was there before has now, since the organisation has defined new attributes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub new_columns: Vec<String>,
     /// What could not be read and was left out, by reason.
     #[serde(skip_serializing_if = "Skipped::is_empty")]
     pub skipped: Skipped,
@@ -190,6 +193,7 @@ impl EntityReport {
         self.commits += more.commits;
         self.version = more.version.or(self.version);
         self.compared = more.compared.or(self.compared.take());
+        self.new_columns.extend(more.new_columns);
         for (problem, count) in more.problems {
             *self.problems.entry(problem).or_default() += count;
         }

@@ -51,6 +51,23 @@ impl ServerTime {
         self.clock.now() - self.now()
     }
 
+    /// How far apart the clocks are, in words, where that is worth a word.
+    #[must_use]
+    pub fn difference(&self) -> Option<String> {
+        /// Less is nobody's concern.
+        const TOLERANCE: u64 = 60;
+        let ahead = self.local_ahead_by();
+        let seconds = ahead.num_seconds().unsigned_abs();
+        let minutes = (seconds + 30) / 60;
+        let which = if ahead < TimeDelta::zero() { "behind" } else { "ahead of" };
+        let far = match (minutes / 60, minutes % 60) {
+            (0, minutes) => format!("{minutes} min"),
+            (hours, 0) => format!("{hours} h"),
+            (hours, minutes) => format!("{hours} h {minutes} min"),
+        };
+        (seconds >= TOLERANCE).then(|| format!("this machine's clock is {far} {which} the source's"))
+    }
+
     /// What was updated before this instant has settled in the index; whole seconds, since `Date` knows no finer ones.
     #[must_use]
     pub fn settled(&self, settle: Duration) -> DateTime<Utc> {

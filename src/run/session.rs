@@ -12,7 +12,7 @@ use super::error::RunError;
 use super::server_time::ServerTime;
 use super::state::StateKeeper;
 use crate::api::{
-    Client, ClientSettings, Limit, Network, Origin, Patience, QuotaSettings, RetrySettings, Share, Spent, TokenInfo,
+    Client, ClientSettings, Limit, Network, Origin, Patience, QuotaSettings, RetrySettings, Share, TokenInfo,
 };
 use crate::clock::{Clock, Entropy};
 use crate::config::{Addressing, Commits, Config, RequestLimit};
@@ -77,23 +77,27 @@ impl Source {
     /// # Errors
     /// A client that cannot be set up, a key that is not accepted, a host that cannot be reached.
     pub async fn open(config: &Config, world: &World) -> Result<Self, RunError> {
-        Self::open_after(config, world, Spent::default()).await
-    }
-
-    /// As [`Self::open`], counting what a former run has spent.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
-    pub async fn open_after(config: &Config, world: &World, spent: Spent) -> Result<Self, RunError> {
         let client = client(config, world)?;
-        client.count(spent);
-        let token = client.token().await?;
-        let time = ServerTime::told(token.server_time, Arc::clone(&world.clock));
+        let (token, time) = ask(&client, world).await?;
         Ok(Self { client, token, time })
     }
 }
 
-fn client(config: &Config, world: &World) -> Result<Client, RunError> {
+/// What the API says of the key, and what time it is there.
+///
+/// # Errors
+/// A key that is not accepted, a host that cannot be reached.
+pub(super) async fn ask(client: &Client, world: &World) -> Result<(TokenInfo, ServerTime), RunError> {
+    let token = client.token().await?;
+    let time = ServerTime::told(token.server_time, Arc::clone(&world.clock));
+    Ok((token, time))
+}
+
+/// A client that has asked for nothing yet.
+///
+/// # Errors
+/// Settings that make none.
+pub(super) fn client(config: &Config, world: &World) -> Result<Client, RunError> {
     let source = &config.source;
     let positive = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     let settings = ClientSettings {

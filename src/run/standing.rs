@@ -9,7 +9,7 @@ use super::state::StateKeeper;
 use super::tables::{TableHome, cursor_id};
 use crate::catalog::{Access, Catalog, EntityName};
 use crate::config::Config;
-use crate::lake::{Lake, Table};
+use crate::lake::{Lake, LakeError, Table};
 
 /// How far one table is.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct Standing {
     pub rows: Option<u64>,
     /// Version of the table; none before its first run.
     pub version: Option<u64>,
+    /// Why the table cannot be read.
+    pub damage: Option<String>,
 }
 
 impl Standing {
@@ -60,16 +62,31 @@ impl Standing {
     /// # Errors
     /// The destination cannot be read.
     pub async fn of(entity: &EntityName, lake: &Lake, state: &StateKeeper) -> Result<Self, RunError> {
+        let last_run = state.entity(entity.as_str()).and_then(|entity| entity.last_run);
+        match Self::of_table(entity, last_run, (lake, state)).await {
+            Err(error @ LakeError::Damaged { .. }) => {
+                let damage = Some(error.to_string());
+                Ok(Self { entity: entity.clone(), cursor: None, last_run, rows: None, version: None, damage })
+            }
+            other => Ok(other?),
+        }
+    }
+
+    async fn of_table(
+        entity: &EntityName,
+        last_run: Option<DateTime<Utc>>,
+        (lake, state): (&Lake, &StateKeeper),
+    ) -> Result<Self, LakeError> {
         let home = TableHome::find(lake, entity.as_str()).await?;
         let version = home.table().map(Table::version);
         let cursor = home.committed(&cursor_id()).await?.max(state.cursor(entity.as_str()));
-        let last_run = state.entity(entity.as_str()).and_then(|entity| entity.last_run);
         Ok(Self {
             entity: entity.clone(),
             cursor: cursor.filter(|_| version.is_some()),
             last_run,
             rows: home.rows().await?,
             version,
+            damage: None,
         })
     }
 }

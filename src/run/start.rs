@@ -25,6 +25,11 @@ impl Start {
         Self { start, former }
     }
 
+    /// Whether the table held nothing before.
+    pub(super) const fn is_first(&self) -> bool {
+        self.former.is_none()
+    }
+
     /// The start that holds once everything before `reached` is committed.
     pub(super) fn held_at(&self, reached: DateTime<Utc>) -> DateTime<Utc> {
         match self.former {

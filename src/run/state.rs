@@ -32,7 +32,7 @@ impl StateKeeper {
             Loaded::Found(state) => state,
             Loaded::Absent => State::default(),
             Loaded::Damaged(reason) => {
-                tracing::warn!(error = %reason, "the state file is damaged; it is rebuilt from the tables");
+                tracing::warn!(error = %reason, "the state file is damaged; nothing to do: the next run makes it anew from the tables");
                 State::default()
             }
         };

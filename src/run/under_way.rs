@@ -59,6 +59,7 @@ impl UnderWay<'_, '_> {
             version: loader.home.version(),
             cursor: self.load.shared.state.cursor(loader.name()),
             problems: problems(&loader.problems),
+            new_columns: loader.new_columns.clone(),
             skipped: if is_first { self.skipped.clone() } else { Skipped::default() },
             compared: None,
             error: error.map(ToString::to_string),

@@ -11,12 +11,12 @@ CUSTOMER = {"name": "Jane Invented", "createdAt": "2026-01-02T03:04:05.000Z"}
 
 def slow_clock(tools: dict) -> Drill:
     """Ours is three hours behind."""
-    drill = Drill(tools, "This machine's clock is wrong", "0", "the local clock is")
+    drill = Drill(tools, "This machine's clock is wrong", "0", "the clocks differ")
     drill.load()
     drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
     drill.source.set_clock(180)
     drill.say("It is three hours behind the source's. Runs go by the source's clock, so nothing is missed.")
-    drill.run("run", 0, "the local clock is")
+    drill.run("run", 0, "the clocks differ")
     drill.run("check", 0, "clock")
     drill.say("**Do**: set the clock (NTP), in working hours: certificates and S3 signatures break when it is wrong by more.")
     drill.source.set_clock(0)
@@ -28,7 +28,7 @@ def slow_clock(tools: dict) -> Drill:
 
 def source_clock(tools: dict) -> Drill:
     """The source's is set back."""
-    drill = Drill(tools, "The source's clock is wrong", "0", "the local clock is")
+    drill = Drill(tools, "The source's clock is wrong", "0", "the clocks differ")
     drill.source.set_clock(180)
     drill.load()
     drill.say("For a while the source told a time three hours ahead. It is right again, and the cursors lie in its future.")
@@ -51,17 +51,17 @@ def schema(tools: dict) -> Drill:
     """A new attribute, another type, a new klass."""
     drill = Drill(tools, "Somebody changes the attributes of the organisation", "0", "values kept in _extra")
     drill.load()
-    drill.source.in_the_past(customer(1, {"loyaltyTierStr": "gold"}))
-    drill.say("A new attribute, `loyaltyTierStr`, appears. It gets a column by itself, and nothing is said.")
+    drill.source.in_the_past(customer(1, {"shirtSizeStr": "gold"}))
+    drill.say("A new attribute, `shirtSizeStr`, appears. It gets a column by itself.")
     drill.run("run", 0)
     logs = sorted((drill.home / "lake" / "customers" / "_delta_log").glob("*.json"))
-    expect(any('custom_loyaltyTierStr' in log.read_text() for log in logs), "no column")
-    drill.source.in_the_past(customer(2, {"loyaltyTierStr": 7}))
+    expect(any('custom_shirtSizeStr' in log.read_text() for log in logs), "no column")
+    drill.source.in_the_past(customer(2, {"shirtSizeStr": 7}))
     drill.say("Then somebody makes it a number. Columns keep their type; what does not fit is kept, and counted:")
     drill.run("run", 0, "kept in _extra")
     drill.say(
-        "**Do**: tell the analysts. Old and new values are all there: `SELECT coalesce(custom_loyaltyTierStr, "
-        "_extra->>'$.custom.loyaltyTierStr') FROM customers`."
+        "**Do**: tell the analysts. Old and new values are all there: `SELECT coalesce(custom_shirtSizeStr, "
+        "_extra->>'$.custom.shirtSizeStr') FROM customers`."
     )
     drill.prove()
     return drill

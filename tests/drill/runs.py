@@ -113,7 +113,7 @@ def drained(tools: dict) -> Drill:
     program = drill.start("run")
     for name in drill.expected:
         program.until(name, " requests")
-    shown = program.until("requests", "going on in")
+    shown = program.until("others have", "going on in")
     drill.block(("kustlake run", [line for line in shown if line.strip()], None))
     drill.source.control("switches", {"other_clients": 0})
     drill.say("**Do**: nothing. If it takes too long, slow the other client down, or give this one a larger `rate_share`. It ends like any other run:")

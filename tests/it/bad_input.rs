@@ -2,7 +2,7 @@
 
 use kustlake::run::{Command, Exit};
 use kustlake_sim::{Context, Mutation, Op, Switches, TokenSpec, WorldSpec};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Ended, Org, TOKEN, eager, entity, program};
 use crate::tables::{assert_complete, rows};
@@ -214,4 +214,32 @@ async fn a_second_run_at_the_same_time_is_refused_and_spoils_nothing() {
     assert_eq!(first.code, 0, "{first:#?}");
     org.sim.merge_switches(json!({"latency_ms": 0})).unwrap();
     assert_complete(&org.sim, &org.lake(), "after both").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_entry_of_one_log_keeps_no_other_table() {
+    let org = Org::new(WorldSpec::default(), Switches::unlimited()).await;
+    org.sim.clock().advance(10 * MINUTE);
+    org.report(&["run"]).await;
+    let log = org.lake().join("notes/_delta_log");
+    let newest = std::fs::read_dir(&log).unwrap().map(|entry| entry.unwrap().path());
+    let newest = newest.filter(|path| path.extension().is_some_and(|end| end == "json")).max().unwrap();
+    let text = std::fs::read_to_string(&newest).unwrap();
+    std::fs::write(&newest, &text[..text.len() / 2]).unwrap();
+    org.sim.mutate(Mutation { context: Context::Message, op: Op::Update, count: 20, seed: 1 }).unwrap();
+    org.sim.clock().advance(10 * MINUTE);
+
+    let ended = org.run(&["run"]).await;
+    assert_told(&ended, 6, &["table notes is damaged"]);
+    let report = ended.report();
+    assert_eq!(entity(&report, "messages")["updated"], 20, "{report}");
+    let status = org.report(&["status"]).await;
+    let tables = status["tables"].as_array().unwrap();
+    let to_do = |name: &str| tables.iter().find(|table| table["entity"] == name).unwrap()["to_do"].clone();
+    assert!(to_do("notes").as_str().unwrap().contains("remove the folder of the table"), "{status}");
+    assert_eq!(to_do("messages"), Value::Null);
+
+    std::fs::remove_dir_all(org.lake().join("notes")).unwrap();
+    org.report(&["run"]).await;
+    assert_complete(&org.sim, &org.lake(), "loaded anew").await;
 }

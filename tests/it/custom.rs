@@ -137,7 +137,9 @@ async fn names_that_differ_in_case_alone_have_columns_of_their_own_whatever_come
     let before = columns(&org, "customers").await;
     describe(&org, json!({"orderIdStr": {}, "orderIDStr": {}, "ORDERIDStr": {}}));
     let second = insert(&org, 2, 1, json!({"orderIdStr": "lower", "orderIDStr": "upper", "ORDERIDStr": "all"}));
-    org.load().await;
+    let report = serde_json::to_value(org.load().await).unwrap();
+    let told = entity(&report, "customers")["new_columns"].as_array().unwrap().len();
+    assert_eq!(told, 2, "{report}");
     let after = columns(&org, "customers").await;
     assert_eq!(after["orderIDStr"], before["orderIDStr"], "a column keeps its name");
     let schema = schema(&org.lake(), "customers").await;

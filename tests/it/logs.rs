@@ -50,7 +50,9 @@ fn every_field_of_an_event_is_promised() {
             depth += i32::from(*char == '(') - i32::from(*char == ')');
             depth == 0
         });
-        for field in outside.collect::<String>().split(',').map(str::trim).filter(|field| !field.is_empty()) {
+        let outside = outside.collect::<String>();
+        let is_field = |text: &&str| !text.is_empty() && !text.starts_with("target:");
+        for field in outside.split(',').map(str::trim).filter(is_field) {
             let name = field.split('=').next().unwrap().trim().trim_start_matches(['%', '?']);
             assert!(promised.contains(name), "{name} is not in docs/operations.md: {event}");
         }

@@ -164,8 +164,8 @@ async fn refusals_are_told_apart_by_what_to_do_next() {
     assert!(matches!(refused(404, "").await, ApiError::NotFound(_)));
     let rejected = refused(400, r#"{"errors": [{"code": "bad_request", "message": "Jane Doe"}]}"#).await;
     assert!(matches!(rejected, ApiError::Rejected(_)));
-    insta::assert_snapshot!(rejected.to_string(), @"GET /v1/users/current at 127.0.0.1: refused (status 400), bad_request. Asking again would not help");
-    insta::assert_snapshot!(expired.to_string(), @"GET /v1/users/current at 127.0.0.1: not accepted (status 401), the API key has expired. Check the API key and that it belongs to this organisation; a new one is made in Settings > Security > API Keys");
+    insta::assert_snapshot!(rejected.to_string(), @"refused (status 400), bad_request. Asking again would not help (GET /v1/users/current at 127.0.0.1)");
+    insta::assert_snapshot!(expired.to_string(), @"the API key has expired (status 401). Make a new one in Settings > Security > API Keys, and put it where the old one is (GET /v1/users/current at 127.0.0.1)");
 }
 
 #[tokio::test]
