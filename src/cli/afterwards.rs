@@ -18,6 +18,9 @@ use crate::run::{self, Exit, PastRun, Report, World};
 /// A command that was told of a failure ends within this time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A collector that hangs holds nobody up for longer.
+const PATIENCE_WITH_COLLECTOR: Duration = Duration::from_secs(5);
+
 /// Storage that hangs holds nobody up for longer: the run is over, and may have been asked to stop.
 const PATIENCE_WITH_STORAGE: Duration = Duration::from_secs(3);
 
@@ -53,7 +56,10 @@ pub(super) async fn tell_others(
         tracing::warn!(file = %file.display(), %error, "the metrics were not written; is the folder there and writable?");
     }
     if telemetry::is_wanted()
-        && let Err(problem) = telemetry::send(reports).await
+        && let Err(problem) = tokio::select! {
+            sent = telemetry::send(reports) => sent,
+            () = world.clock.sleep(PATIENCE_WITH_COLLECTOR) => Err("it does not answer".to_owned()),
+        }
     {
         tracing::warn!(
             error = problem,

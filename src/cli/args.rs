@@ -34,6 +34,27 @@ Exit codes:
 
 The API key is read from KUSTOMER_API_KEY, S3 credentials from the usual AWS_* variables.";
 
+const RUN_EXAMPLES: &str = "\
+Examples:
+  kustlake run                                  everything that is configured; this is the line for cron
+  kustlake run --only conversations,messages    the rest stays where it is
+  kustlake run --full-refresh --only customers  reads all customers again, and merges them into the table
+  kustlake run --on-failure 'curl -fsS --data-binary @- https://hooks.example.com/kustlake'
+
+The first run of an entity loads all of it, from its start date; any later one goes on from its cursor. It can be stopped at any
+time: what is committed stays, and the next run goes on.";
+
+const BACKFILL_EXAMPLES: &str = "\
+Examples:
+  kustlake backfill --start-date 2022-01-01 --end-date 2023-01-01 --only messages
+  kustlake backfill --start-date 2020-01-01 --end-date 2025-01-01 --machines 3    the same words on each of three machines
+
+Started again with the same dates, it goes on where it stopped, and reads nothing twice.";
+
+const CHECK_HELP: &str = "\
+It tries the key, the roles of each entity by asking for something that is not there, both clocks, and whether the storage can
+be written and keeps the promise of create-only puts. Its exit code is what a run would end with.";
+
 /// Who else is told how a run ended.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(super) struct Outside {
@@ -63,12 +84,15 @@ pub(super) enum Command {
     /// Write a commented pipelines.yaml to begin with
     Init(Init),
     /// Check the key, its roles, the clock and the storage; changes nothing
+    #[command(after_help = CHECK_HELP)]
     Check,
     /// Tell what a run would read, and what it would cost; changes nothing
     Plan(Only),
     /// Load what changed since the last run
+    #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
     /// Load what was updated in [start, end), without touching the cursor of later runs
+    #[command(after_help = BACKFILL_EXAMPLES)]
     Backfill(Backfill),
     /// Tell how far each table is
     Status(Status),
@@ -219,7 +243,7 @@ pub(super) struct Init {
 #[derive(Debug, ClapArgs)]
 pub(super) struct Demo {
     /// The folder to load into; one that an earlier demo made is replaced
-    #[arg(long, value_name = "FOLDER", default_value = "lake")]
+    #[arg(long, value_name = "FOLDER", default_value = "demo-lake")]
     pub(super) destination: PathBuf,
 
     /// How many records the simulated organisation has, roughly

@@ -1,5 +1,6 @@
 //! `check`: everything that a run depends on, tried out one by one.
 
+use super::table::counted;
 use super::terminal::{Style, Terminal};
 use crate::catalog::Catalog;
 use crate::config::Config;
@@ -14,8 +15,17 @@ pub(super) async fn check(config: &Config, terminal: &Terminal, catalog: &Catalo
         Verdict::Failed(exit) => Some(exit),
         Verdict::Good | Verdict::Warning => None,
     });
+    let failed: Vec<Exit> = exits.collect();
+    if terminal.style() == Style::Person {
+        terminal.line(&match failed.len() {
+            0 => "\nall a run needs is there; next: kustlake plan, or kustlake run".to_owned(),
+            some => {
+                format!("\n{} to mend, the first one first; then kustlake check again", counted(some as u64, "thing"))
+            }
+        });
+    }
     // The first failure is the one to mend first.
-    Ok(exits.into_iter().next().unwrap_or(Exit::Ok))
+    Ok(failed.into_iter().next().unwrap_or(Exit::Ok))
 }
 
 fn tell(finding: &Finding, terminal: &Terminal) -> Result<(), RunError> {
@@ -26,7 +36,7 @@ fn tell(finding: &Finding, terminal: &Terminal) -> Result<(), RunError> {
         Verdict::Failed(_) => ("FAIL", "failed"),
     };
     match terminal.style() {
-        Style::Person => terminal.line(&format!("{mark}  {subject:<24} {told}")),
+        Style::Person => terminal.line(&format!("{mark}  {subject:<27} {told}")),
         Style::Machine => terminal.json(&serde_json::json!({"subject": subject, "verdict": verdict, "told": told}))?,
     }
     Ok(())

@@ -18,7 +18,7 @@ use crate::config::{
 use crate::run::{Command, Exit, RunError};
 
 /// Marks a folder that a demo made and may replace.
-const MARK: &str = "_kustlake/demo";
+pub(super) const MARK: &str = "_kustlake/demo";
 /// The simulator's own key; it opens nothing else.
 const KEY: &str = "sim-token";
 const FAST: u32 = 10_000_000;
@@ -136,7 +136,7 @@ fn farewell(folder: &Path) -> String {
     let table = in_shell(&folder.join("conversations").display().to_string().replace('\'', "''"));
     format!(
         "
-Ask DuckDB, with nothing but these lines:
+Ask DuckDB (pip install duckdb-cli), with nothing but these lines:
 
   duckdb -init \"{views}\" -c \"
     SELECT channel, direction, count(*) AS messages, count(DISTINCT conversation_id) AS conversations
@@ -144,7 +144,9 @@ Ask DuckDB, with nothing but these lines:
 
 or read a table by its transaction log, with history and without views:
 
-  duckdb -c \"INSTALL delta; LOAD delta; SELECT count(*) FROM delta_scan('{table}')\""
+  duckdb -c \"INSTALL delta; LOAD delta; SELECT count(*) FROM delta_scan('{table}')\"
+
+Then load an organisation of your own: kustlake init"
     )
 }
 

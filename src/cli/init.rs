@@ -66,7 +66,7 @@ fn answers(init: &Init, terminal: &Terminal) -> Result<Option<Answers>, RunError
             }
         };
     let org = answer("org", &init.org, "Organisation: the name before .kustomerapp.com in your browser", "acme", org)?;
-    let Some(org) = org else { return Ok(None) };
+    let Some(org) = org.as_deref().map(name) else { return Ok(None) };
     let question = "Destination of the tables: s3://bucket/prefix or a folder";
     let Some(destination) = answer("destination", &init.destination, question, "./lake", plain)? else {
         return Ok(None);
@@ -79,7 +79,14 @@ fn answers(init: &Init, terminal: &Terminal) -> Result<Option<Answers>, RunError
 /// In place of a start date.
 const EVERYTHING: &str = "everything";
 
+/// The name in an address that was pasted from a browser.
+fn name(address: &str) -> String {
+    let host = address.trim_start_matches("https://");
+    host.split_once(".kustomerapp.com").map_or(host, |(name, _)| name).to_owned()
+}
+
 fn org(org: &str) -> Result<(), String> {
+    let org = name(org);
     let good = !org.is_empty() && org.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if good { Ok(()) } else { Err(format!("{org:?} is no such name; for acme.kustomerapp.com write acme")) }
 }
@@ -124,6 +131,14 @@ mod tests {
         assert_eq!(config.source.base_url.as_str(), "https://globex.api.kustomerapp.com/");
         assert_eq!(config.destination.url, "s3://globex-lake/kustomer");
         assert_eq!(config.source.start, Some(instant("2025-02-03").unwrap()));
+    }
+
+    #[test]
+    fn an_address_from_a_browser_is_as_good_as_the_name() {
+        for address in ["acme", "acme.kustomerapp.com", "https://acme.kustomerapp.com/app/customers"] {
+            assert_eq!((org(address), name(address).as_str()), (Ok(()), "acme"));
+        }
+        assert!(org("acme corp").is_err() && org("https://example.com").is_err());
     }
 
     #[test]

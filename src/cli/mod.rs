@@ -27,6 +27,7 @@ mod verify;
 mod views;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
@@ -151,10 +152,23 @@ async fn of_each(args: &Args, command: &Command, terminal: &Terminal, catalog: &
     Ok(Exit::of_all(&exits))
 }
 
-/// The manual page, for `man`.
+/// The manual page, for `man`: the program, and each command with its options.
 fn manual(terminal: &Terminal) -> Result<Exit, RunError> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(Args::command()).render(&mut page).map_err(|error| RunError::Internal(error.to_string()))?;
+    let written = (|| {
+        let mut program = Args::command();
+        program.build();
+        clap_mangen::Man::new(program.clone()).render(&mut page)?;
+        for command in program.get_subcommands() {
+            let command = clap_mangen::Man::new(command.clone());
+            command.render_name_section(&mut page)?;
+            command.render_synopsis_section(&mut page)?;
+            command.render_options_section(&mut page)?;
+            command.render_extra_section(&mut page)?;
+        }
+        std::io::Result::Ok(())
+    })();
+    written.map_err(|error| RunError::Internal(error.to_string()))?;
     terminal.line(String::from_utf8_lossy(&page).trim_end());
     Ok(Exit::Ok)
 }
@@ -168,6 +182,11 @@ fn load(args: &Args, catalog: &Catalog) -> Result<Vec<Config>, RunError> {
         _ => Keys::Needed,
     };
     let mut configs = Config::load(&args.config, &config::environment(), keys, catalog)?;
+    let is_demo = |config: &&Config| Path::new(&config.destination.url).join(demo::MARK).is_file();
+    if let Some(config) = configs.iter().find(is_demo).filter(|_| keys == Keys::Needed) {
+        let told = "was made by `kustlake demo`, and its records are invented; name another destination.url, or remove the folder";
+        return Err(RunError::Usage(format!("{} {told}", config.destination.url)));
+    }
     let Some(asked) = &args.organisation else { return Ok(configs) };
     let known: Vec<_> = configs.iter().filter_map(|config| config.organisation.clone()).collect();
     configs.retain(|config| config.organisation.as_ref() == Some(asked));

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::table::{TextTable, duration, thousands};
 use super::terminal::{Style, Terminal};
-use crate::catalog::Catalog;
+use crate::catalog::{Access, Catalog};
 use crate::config::Config;
 use crate::extract::Place;
 use crate::run::{Exit, Outlook, Preview, RunError, World, preview};
@@ -26,7 +26,11 @@ pub(super) async fn plan(config: &Config, terminal: &Terminal, catalog: &Catalog
         Style::Person => {
             let mut table = TextTable::new(["entity", "window", "records", "searches", "other requests"], 2);
             for preview in &previews {
-                let window = preview.window.map_or_else(|| "nothing new".to_owned(), |window| window.to_string());
+                let window = match catalog.get(preview.entity.as_str()).map(|entity| &entity.access) {
+                    Some(access) if access.is_whole() => "everything, as it is".to_owned(),
+                    Some(Access::PerParent { .. }) => "below what changed".to_owned(),
+                    _ => preview.window.map_or_else(|| "nothing new".to_owned(), |window| window.to_string()),
+                };
                 let records: u64 = preview.steps.iter().filter_map(|(_, records)| *records).sum();
                 let told = preview.error.clone().unwrap_or(window);
                 let cells = [records, preview.searches, preview.lists].map(thousands);

@@ -9,63 +9,105 @@ use super::table::{counted, duration, thousands};
 use super::terminal::{Style, Terminal};
 use crate::api::{Budget, Room, Usage, WaitReason, Waiting};
 use crate::clock::Clock;
-use crate::run::{Moment, Phase, Watch};
+use crate::run::{EntityProgress, Moment, Phase, Watch};
 
 const REDRAW: Duration = Duration::from_millis(150);
 /// Steps of a bar: the share of the window that was read.
 const STEPS: u64 = 1000;
+
+/// With more entities than this, only those show that are under way: a terminal has not so many lines.
+const MOST_LINES: usize = 10;
 
 /// Draws what a run does until it is dropped; for a program, does nothing.
 pub(super) async fn draw(terminal: &Terminal, watch: &Arc<Watch>, clock: &dyn Clock) {
     if terminal.style() == Style::Machine {
         std::future::pending::<()>().await;
     }
-    let line = |template: &str| {
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        terminal.bars().add(ProgressBar::new(STEPS)).with_style(style)
-    };
-    let bars = Bars {
-        entities: watch.entities.iter().map(|_| line("{prefix:16} {bar:24} {msg}")).collect(),
-        waiting: line("{msg}"),
-        budget: line("{msg}"),
-    };
-    let mut began: Vec<Option<Duration>> = vec![None; watch.entities.len()];
+    let mut bars = Bars::new(terminal, watch.entities.len());
     loop {
         let now = clock.monotonic();
-        for ((bar, entity), began) in bars.entities.iter().zip(&watch.entities).zip(&mut began) {
+        for (at, entity) in watch.entities.iter().enumerate() {
             let moment = entity.moment();
-            if moment.phase == Phase::Loading {
-                began.get_or_insert(now);
-            }
-            let passed = began.map(|began| now.saturating_sub(began));
-            bar.set_prefix(match terminal.organisation() {
-                Some(organisation) => format!("{organisation} {}", entity.entity),
-                None => entity.entity.to_string(),
-            });
-            bar.set_position(position(&moment));
-            bar.set_message(message(&moment, passed.and_then(|passed| to_go(passed, position(&moment)))));
+            let shows = watch.entities.len() <= MOST_LINES || (moment.phase == Phase::Loading && moment.requests > 0);
+            bars.show(at, entity, &moment, (shows, now));
         }
         let usage = watch.usage();
         bars.waiting.set_message(usage.waiting.as_ref().map_or_else(String::new, waiting));
-        bars.budget.set_message(budget(&usage));
+        bars.budget.set_message(format!("{}{}", ended(watch), budget(&usage)));
         clock.sleep(REDRAW).await;
     }
 }
 
 /// Bars that vanish with the drawing.
-struct Bars {
-    entities: Vec<ProgressBar>,
+struct Bars<'a> {
+    terminal: &'a Terminal,
+    entities: Vec<Line>,
     waiting: ProgressBar,
     /// Last, and always short: what the terminal itself echoes after it, such as ^C, must not begin another line.
     budget: ProgressBar,
 }
 
-impl Drop for Bars {
+/// The line of an entity.
+#[derive(Default)]
+struct Line {
+    bar: Option<ProgressBar>,
+    began: Option<Duration>,
+}
+
+impl<'a> Bars<'a> {
+    fn new(terminal: &'a Terminal, entities: usize) -> Self {
+        let line = || terminal.bars().add(bar("{msg}"));
+        let entities = std::iter::repeat_with(Line::default).take(entities).collect();
+        Self { terminal, entities, waiting: line(), budget: line() }
+    }
+
+    fn show(&mut self, at: usize, entity: &EntityProgress, moment: &Moment, (shows, now): (bool, Duration)) {
+        let Some(line) = self.entities.get_mut(at) else { return };
+        if moment.phase == Phase::Loading {
+            line.began.get_or_insert(now);
+        }
+        if !shows {
+            if let Some(bar) = line.bar.take() {
+                bar.finish_and_clear();
+                self.terminal.bars().remove(&bar);
+            }
+            return;
+        }
+        let (terminal, above) = (self.terminal, &self.waiting);
+        let bar = line.bar.get_or_insert_with(|| {
+            let bar = terminal.bars().insert_before(above, bar("{prefix:16} {bar:24} {msg}"));
+            bar.set_prefix(match terminal.organisation() {
+                Some(organisation) => format!("{organisation} {}", entity.entity),
+                None => entity.entity.to_string(),
+            });
+            bar
+        });
+        let passed = line.began.map(|began| now.saturating_sub(began));
+        bar.set_position(position(moment));
+        bar.set_message(message(moment, passed.and_then(|passed| to_go(passed, position(moment)))));
+    }
+}
+
+fn bar(template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(STEPS).with_style(style)
+}
+
+impl Drop for Bars<'_> {
     fn drop(&mut self) {
-        for bar in self.entities.iter().chain([&self.waiting, &self.budget]) {
+        let entities = self.entities.iter().filter_map(|line| line.bar.as_ref());
+        for bar in entities.chain([&self.waiting, &self.budget]) {
             bar.finish_and_clear();
         }
     }
+}
+
+/// How many entities are done, where not each has a line.
+fn ended(watch: &Watch) -> String {
+    let count = |phase| watch.entities.iter().filter(|entity| entity.moment().phase == phase).count();
+    let (all, failed) = (watch.entities.len(), count(Phase::Failed));
+    let failed = if failed == 0 { String::new() } else { format!(", {failed} failed") };
+    if all <= MOST_LINES { String::new() } else { format!("{} of {all} complete{failed}; ", count(Phase::Done)) }
 }
 
 fn position(moment: &Moment) -> u64 {
@@ -115,13 +157,10 @@ fn told(left: Duration) -> String {
 
 fn budget(usage: &Usage) -> String {
     let Room { free, capacity } = usage.searches_left;
-    format!(
-        "{}, {} of them searches; {} of {} searches left this minute",
-        counted(usage.requests, "request"),
-        thousands(usage.searches),
-        thousands(u64::from(free)),
-        thousands(u64::from(capacity))
-    )
+    let left = format!("; {} of {} left this minute", thousands(u64::from(free)), thousands(u64::from(capacity)));
+    // Before the first request nothing is known of it.
+    let left = if capacity == 0 { String::new() } else { left };
+    format!("{}, {} searches{left}", counted(usage.requests, "request"), thousands(usage.searches))
 }
 
 fn waiting(waiting: &Waiting) -> String {

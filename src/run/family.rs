@@ -13,8 +13,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use super::error::EntityError;
+use super::flushed::{Attempt, Committed, Flushed};
 use super::instants;
-use super::loader::{Attempt, Committed, Flushed, Loader, MOST_CONFLICTS};
+use super::loader::{Loader, MOST_CONFLICTS};
 use super::matching::texts;
 use super::tables::Reached;
 use crate::catalog::Access;

@@ -12,13 +12,14 @@ use secrecy::SecretString;
 
 use super::custom::{self, Attributes};
 use super::error::EntityError;
+use super::flushed::{Attempt, Committed, Flushed};
 use super::instants;
 use super::job::Job;
 use super::replace::Replace;
 use super::report::Rows;
 use super::start::Start;
 use super::tables::{Progress, Reached, TableHome};
-use super::upsert::{Outcomes, Prepared, Upsert};
+use super::upsert::{Prepared, Upsert};
 use crate::catalog::{Access, Mode};
 use crate::config::Deletes;
 use crate::cpu::off_thread;
@@ -60,28 +61,6 @@ pub(super) struct Loader {
 enum Way {
     Upsert(Upsert),
     Replace(Replace),
-}
-
-/// What became of the rows that were flushed.
-pub(super) struct Flushed {
-    /// Sorted by key, each key once; with the hidden columns.
-    pub(super) incoming: RecordBatch,
-    /// The version of the table that holds them.
-    pub(super) table: Table,
-    pub(super) outcomes: Outcomes,
-    /// Whether this made a commit, and whether others did so first.
-    pub(super) committed: Committed,
-}
-
-/// How a version came to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Committed {
-    /// There was nothing to commit.
-    Nothing,
-    /// By this flush, right after the version that was known.
-    Next,
-    /// By this flush, after commits of other writers.
-    AfterOthers,
 }
 
 impl Loader {
@@ -372,13 +351,6 @@ impl Loader {
         }
         note
     }
-}
-
-/// What became of one try to commit.
-pub(super) enum Attempt {
-    Nothing(Outcomes),
-    Committed(Table, Outcomes),
-    Conflict,
 }
 
 impl Way {

@@ -18,6 +18,7 @@ mod entity;
 mod error;
 mod exit;
 mod family;
+mod flushed;
 mod forgotten;
 mod held;
 mod inspect;

@@ -28,6 +28,8 @@ const OPEN_FILE: u64 = 4 * 1024 * 1024;
 const AT_ONCE: usize = 2;
 /// A file of this size or more is written again alone: reading it and writing it take some 70 MiB.
 const LARGE_FILE: u64 = 16 * 1024 * 1024;
+/// With so many bytes of rows coming in, there is room for one file at a time beside them.
+const LARGE_CHANGE: usize = 32 * 1024 * 1024;
 /// Rows of a stored file in memory at once while it is written again.
 const MERGE_ROWS: usize = 4096;
 /// New rows that are copied at once on their way into a file.
@@ -122,6 +124,11 @@ impl Survey {
     }
 }
 
+/// Files that there is room for beside these rows.
+fn at_once(incoming: &RecordBatch) -> usize {
+    if incoming.get_array_memory_size() < LARGE_CHANGE { AT_ONCE } else { 1 }
+}
+
 impl Upsert {
     pub(super) fn new(schema: &TableSchema, policy: MergePolicy) -> Self {
         Self { entity: schema.entity().clone(), schema: schema.clone(), policy, open_file: OPEN_FILE }
@@ -175,7 +182,8 @@ impl Upsert {
             home.rows.sort_unstable();
         }
         let rewrite = |touched| self.rewrite(touched, &schema, incoming, replaced, self.output(table, &add_columns));
-        let at_once = if touched.iter().any(|touched| touched.file.size >= LARGE_FILE) { 1 } else { AT_ONCE };
+        let is_large = touched.iter().any(|touched| touched.file.size >= LARGE_FILE);
+        let at_once = if is_large { 1 } else { at_once(incoming) };
         // A closure inside of the stream would not be general enough for the compiler.
         let rewrites: Vec<_> = touched.iter().map(rewrite).collect();
         let mut add: Vec<WrittenFile> = stream::iter(rewrites).buffered(at_once).try_concat().await?;
@@ -221,7 +229,7 @@ impl Upsert {
         let Some(first) = key.first() else { return Ok(Survey::default()) };
         let look = |file| self.look(table, file, schema, incoming, replaced);
         let looks: Vec<_> = table.files(first).await?.into_iter().map(look).collect();
-        let mut looks = stream::iter(looks).buffered(AT_ONCE);
+        let mut looks = stream::iter(looks).buffered(at_once(incoming));
         let mut survey = Survey::default();
         while let Some((file, found)) = looks.try_next().await? {
             match found {

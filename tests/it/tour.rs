@@ -54,6 +54,21 @@ async fn what_the_demo_prints_can_be_pasted_and_is_answered_rightly() {
 }
 
 #[test]
+fn no_organisation_is_loaded_into_the_lake_of_a_demo() {
+    let folder = tempfile::tempdir().unwrap();
+    let kustlake = |args: &[&str]| {
+        let mut command = program(folder.path());
+        Ended::from(command.args(args).env("KUSTOMER_API_KEY", "key").output().unwrap())
+    };
+    assert_eq!(kustlake(&["demo", "--records", "100"]).code, 0);
+    assert_eq!(kustlake(&["init", "--destination", "./demo-lake"]).code, 0);
+    let refused = kustlake(&["run"]);
+    assert!(refused.code == 2 && refused.stderr.contains("its records are invented"), "{refused:#?}");
+    // Looking at it is another matter.
+    assert_eq!(kustlake(&["status"]).code, 0);
+}
+
+#[test]
 fn the_demo_never_touches_a_folder_that_it_did_not_make() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("thesis.txt"), "years of work").unwrap();
