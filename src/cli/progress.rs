@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::table::{counted, duration, thousands};
@@ -52,6 +53,8 @@ struct Bars<'a> {
 struct Line {
     bar: Option<ProgressBar>,
     began: Option<Duration>,
+    /// How far it was when that was told first: where it has no start date, what lies before is empty.
+    first: Option<DateTime<Utc>>,
 }
 
 impl<'a> Bars<'a> {
@@ -73,9 +76,11 @@ impl<'a> Bars<'a> {
             }
             return;
         }
+        line.first = line.first.or(moment.reached);
+        let position = position(moment, line.first);
         let (terminal, above) = (self.terminal, &self.waiting);
         let bar = line.bar.get_or_insert_with(|| {
-            let bar = terminal.bars().insert_before(above, bar("{prefix:16} {bar:24} {msg}"));
+            let bar = terminal.bars().insert_before(above, bar("{prefix:21} {bar:20} {msg}"));
             bar.set_prefix(match terminal.organisation() {
                 Some(organisation) => format!("{organisation} {}", entity.entity),
                 None => entity.entity.to_string(),
@@ -83,8 +88,8 @@ impl<'a> Bars<'a> {
             bar
         });
         let passed = line.began.map(|began| now.saturating_sub(began));
-        bar.set_position(position(moment));
-        bar.set_message(message(moment, passed.and_then(|passed| to_go(passed, position(moment)))));
+        bar.set_position(position);
+        bar.set_message(message(moment, passed.and_then(|passed| to_go(passed, position))));
     }
 }
 
@@ -110,13 +115,14 @@ fn ended(watch: &Watch) -> String {
     if all <= MOST_LINES { String::new() } else { format!("{} of {all} complete{failed}; ", count(Phase::Done)) }
 }
 
-fn position(moment: &Moment) -> u64 {
+fn position(moment: &Moment, first: Option<DateTime<Utc>>) -> u64 {
     match (moment.phase, moment.window, moment.reached) {
         (Phase::Waiting, ..) => 0,
         (Phase::Done, ..) => STEPS,
         (_, Some(window), Some(reached)) => {
-            let part = (reached - window.from()).num_seconds().max(0);
-            let whole = (window.until() - window.from()).num_seconds().max(1);
+            let from = first.filter(|_| window.from() == DateTime::UNIX_EPOCH).unwrap_or_else(|| window.from());
+            let part = (reached - from).num_seconds().max(0);
+            let whole = (window.until() - from).num_seconds().max(1);
             u64::try_from(part.saturating_mul(1000) / whole).unwrap_or(0)
         }
         _ => 0,

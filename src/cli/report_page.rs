@@ -127,7 +127,13 @@ impl Page<'_> {
                     [("searches", searches), ("others", run.requests.total as f64 - searches)]
                 }),
             ),
-            ("Seconds, by run", bars(&|run| [("seconds", run.seconds), ("", 0.0)])),
+            (
+                "Seconds, by run",
+                bars(&|run| {
+                    let waited = run.requests.waited_seconds.min(run.seconds);
+                    [("working", run.seconds - waited), ("waiting for the budget", waited)]
+                }),
+            ),
         ]
         .iter()
         .map(|(title, bars)| columns(title, bars))

@@ -157,6 +157,10 @@ impl Run<'_> {
             ended = self.conduct(&id, &held, &reports) => ended,
             exit = asked_to_stop(&mut stop) => Ok(stopped(exit)),
         };
+        // A run that was stopped is told as far as it really got.
+        if let Some(client) = held.client.get() {
+            self.watch.tell(client.usage());
+        }
         held.give_back(&lake, self.world.clock.as_ref(), &result).await;
         let Ended { exit, early } = result?;
         Ok(Report {
@@ -191,13 +195,11 @@ impl Run<'_> {
                 budget::keep(lake, client).await;
             }
         };
-        let ended = tokio::select! {
-            ended = self.work(id, held, reports, (lake, client)) => ended?,
-            () = telling => Ended { exit: Exit::Internal, early: None },
-            () = keeping => Ended { exit: Exit::Internal, early: None },
-        };
-        self.watch.tell(client.usage());
-        Ok(ended)
+        tokio::select! {
+            ended = self.work(id, held, reports, (lake, client)) => ended,
+            () = telling => Ok(Ended { exit: Exit::Internal, early: None }),
+            () = keeping => Ok(Ended { exit: Exit::Internal, early: None }),
+        }
     }
 
     async fn work(

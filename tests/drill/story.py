@@ -22,7 +22,7 @@ CHANGES = [
     (r"(?<=T03:00:00)\.\d{3}Z", ".000Z"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", lambda found: found[0] if INSTANT in found[0] else f"{INSTANT}Z"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? UTC", INSTANT.replace("T", " ") + " UTC"),
-    (r"read up to \d{4}-\d\d-\d\d \d\d:\d\d", "read up to 2026-11-02 03:00"),
+    (r"requests, at \d{4}-\d\d-\d\d \d\d:\d\d(, \d+ \w+ to go)?", "requests, at 2026-11-02 03:00"),
     (r"\d+\.\d s of which \d+\.\d s waiting", "0.4 s of which 0.0 s waiting"),
     (r"going on in \d+ s", "going on in 7 s"),
     (r"pause_ms=\d+", "pause_ms=1000"),
