@@ -69,6 +69,19 @@ def document(played: list) -> str:
     return HEAD + "\n".join(rows) + "\n\n" + "\n".join(sections)
 
 
+def settled(chosen: list, ended: list, tools: dict, stands: str) -> list:
+    """What was played; what went wrong or stands otherwise in the document is played once more, with nothing beside it.
+
+    Some counts hang on the second: two drills that share a core with two others, and a test, may be too slow for them.
+    """
+    sections = [drill and drill.document(number) for number, (drill, _) in enumerate(ended, 1)]
+    again = [at for at, section in enumerate(sections) if section is None or section not in stands]
+    for at in again:
+        print(f"{chosen[at].__module__}.{chosen[at].__name__} is played again", file=sys.stderr)
+        ended[at] = play(chosen[at], tools)
+    return ended
+
+
 def main() -> int:
     """Plays, and writes, checks or prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -83,6 +96,8 @@ def main() -> int:
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         ended = list(pool.map(lambda drill: play(drill, tools), chosen))
+    if asked.check:
+        ended = settled(chosen, ended, tools, asked.check.read_text(encoding="utf-8"))
     if wrong := [problem for _, problem in ended if problem]:
         sys.exit("drill: " + "\n".join(wrong))
     text = document([drill for drill, _ in ended])
