@@ -11,6 +11,7 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 
 use super::metrics::{self, Metric};
 use crate::config;
+use crate::cpu::off_thread;
 use crate::run::Report;
 
 /// The variables that name a collector (OpenTelemetry specification, OTLP exporter).
@@ -29,8 +30,8 @@ pub(super) fn is_wanted() -> bool {
 pub(super) async fn send(reports: &[&Report]) -> Result<(), String> {
     let metrics = metrics::all(reports);
     // The library sends from a thread of its own, and waits for it.
-    let sent = tokio::task::spawn_blocking(move || send_from_here(metrics)).await;
-    sent.unwrap_or_else(|error| Err(error.to_string()))
+    let sent = off_thread(move || send_from_here(metrics)).await;
+    sent.unwrap_or_else(|_| Err("the sending broke off".to_owned()))
 }
 
 fn send_from_here(metrics: Vec<Metric>) -> Result<(), String> {
