@@ -120,6 +120,17 @@ pub(super) struct Ended {
     pub(super) early: Option<String>,
 }
 
+impl Ended {
+    /// Takes up what became of one entity: the code of the only one that failed, and an early end where none can go on.
+    pub(super) fn absorb(&mut self, failed: Option<Failed>) {
+        match failed {
+            None => {}
+            Some(Failed::Run(exit, told)) => *self = Self { exit, early: Some(told) },
+            Some(Failed::Entity(own)) => self.exit = if self.exit == Exit::Ok { own } else { Exit::Partial },
+        }
+    }
+}
+
 /// What the work of a run concerns.
 pub(super) struct Of<'a> {
     pub(super) shared: &'a Shared<'a>,
@@ -285,12 +296,10 @@ impl Run<'_> {
             futures::pin_mut!(loads);
             while let Some(done) = loads.next().await {
                 shared.reports.add(done.reports);
-                ended.exit = match (ended.exit, done.failed) {
-                    (exit, None) => exit,
-                    (_, Some(Failed::Run(exit, told))) => return Ended { exit, early: Some(told) },
-                    (Exit::Ok, Some(Failed::Entity(own))) => own,
-                    (_, Some(Failed::Entity(_))) => Exit::Partial,
-                };
+                ended.absorb(done.failed);
+                if ended.early.is_some() {
+                    return ended;
+                }
                 if lease.is_lost() {
                     return overtaken();
                 }

@@ -33,12 +33,21 @@ pub(super) async fn jobs(shared: &Shared<'_>, job: &Job, pages: &dyn Pages) -> R
     of_klasses(job, &klasses, &tables.collect())
 }
 
-/// The jobs of the single tables that a job stands for.
-pub(super) async fn tables(shared: &Shared<'_>, job: &Job, pages: &dyn Pages) -> Result<Vec<Job>, EntityError> {
+/// The jobs of the single tables that a job stands for, with the klass of each that has one.
+pub(super) async fn each(
+    shared: &Shared<'_>,
+    job: &Job,
+    pages: &dyn Pages,
+) -> Result<Vec<(Option<Klass>, Job)>, EntityError> {
     if !matches!(job.entity.access, Access::Klasses { .. }) {
-        return Ok(vec![job.clone()]);
+        return Ok(vec![(None, job.clone())]);
     }
-    Ok(jobs(shared, job, pages).await?.into_iter().map(|(_, job)| job).collect())
+    Ok(jobs(shared, job, pages).await?.into_iter().map(|(klass, job)| (Some(klass), job)).collect())
+}
+
+/// The same without klasses.
+pub(super) async fn tables(shared: &Shared<'_>, job: &Job, pages: &dyn Pages) -> Result<Vec<Job>, EntityError> {
+    Ok(each(shared, job, pages).await?.into_iter().map(|(_, job)| job).collect())
 }
 
 /// The tables that exist, and of what they are as far as they tell it.

@@ -108,12 +108,10 @@ impl Run<'_> {
             .buffer_unordered(self.config.source.concurrency);
         futures::pin_mut!(loads);
         while let Some(failed) = loads.next().await {
-            ended.exit = match (ended.exit, failed) {
-                (exit, None) => exit,
-                (_, Some(Failed::Run(exit, told))) => return Ok(Ended { exit, early: Some(told) }),
-                (Exit::Ok, Some(Failed::Entity(own))) => own,
-                (_, Some(Failed::Entity(_))) => Exit::Partial,
-            };
+            ended.absorb(failed);
+            if ended.early.is_some() {
+                return Ok(ended);
+            }
         }
         // Each machine has written the views as it knew them.
         let views = Views::open(shared.lake, catalog::marts).await?;
@@ -124,7 +122,7 @@ impl Run<'_> {
     }
 
     async fn load_shards_of(&self, job: &Job, whole: Window, shared: &Shared<'_>, shards: &Shards) -> Option<Failed> {
-        let tables = match tables(shared, job).await {
+        let tables = match klasses::each(shared, job, shared.pages).await {
             Ok(tables) => tables,
             Err(error) => return told(job, shared, error),
         };
@@ -181,15 +179,6 @@ impl Run<'_> {
         shards.release(&name).await;
         Ok(done.failed.map_or(Shard::Complete, Shard::Ended))
     }
-}
-
-/// The tables that a job stands for, with the klass of each that has one.
-async fn tables(shared: &Shared<'_>, job: &Job) -> Result<Vec<(Option<Klass>, Job)>, EntityError> {
-    if !matches!(job.entity.access, Access::Klasses { .. }) {
-        return Ok(vec![(None, job.clone())]);
-    }
-    let klasses = klasses::jobs(shared, job, shared.pages).await?;
-    Ok(klasses.into_iter().map(|(klass, job)| (Some(klass), job)).collect())
 }
 
 fn told(job: &Job, shared: &Shared<'_>, error: EntityError) -> Option<Failed> {

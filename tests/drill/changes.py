@@ -13,7 +13,7 @@ def slow_clock(tools: dict) -> Drill:
     """Ours is three hours behind."""
     drill = Drill(tools, "This machine's clock is wrong", "0", "the clocks differ")
     drill.load()
-    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
+    drill.change()
     drill.source.set_clock(180)
     drill.say("It is three hours behind the source's. Runs go by the source's clock, so nothing is missed.")
     drill.run("run", 0, "the clocks differ")
@@ -33,7 +33,7 @@ def source_clock(tools: dict) -> Drill:
     drill.load()
     drill.say("For a while the source told a time three hours ahead. It is right again, and the cursors lie in its future.")
     drill.source.set_clock(0)
-    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
+    drill.change()
     drill.run("run", 0)
     drill.say("**Do**: nothing. A run begins at the newest row that it has where that is earlier than the cursor.")
     drill.prove()

@@ -23,7 +23,7 @@ def expired(tools: dict) -> Drill:
     drill = Drill(tools, "The API key has expired", "3", PAGER_EXPIRED)
     drill.load()
     drill.source.token(KEY, expires_at=1)
-    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
+    drill.change()
     drill.say("A key with an end date reached it overnight. Nothing is read, nothing is written.")
     drill.run("run", 3, PAGER_EXPIRED)
     drill.say("**Do**: make a new key in Settings > Security > API Keys, put it where the old one was, and run again or wait for cron.")

@@ -21,11 +21,21 @@ def held(drill: Drill) -> tuple[Program, object]:
     return program, go_on
 
 
+def kill(drill: Drill) -> int:
+    """Kills a run that has come to the conversations; gives its exit code as a shell tells it."""
+    program, go_on = held(drill)
+    os.kill(program.child.pid, signal.SIGKILL)
+    go_on.set()
+    code, _ = program.end()
+    drill.ended = time.monotonic()
+    return code
+
+
 def two(tools: dict) -> Drill:
     """Two crons."""
     drill = Drill(tools, "Two crons start a run of the same lake", "4", "another run is active")
     drill.load()
-    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
+    drill.change()
     first, go_on = held(drill)
     drill.say("While a run is under way, another one begins, on this machine or elsewhere. It ends at once.")
     drill.run("run", 4, "another run is active")
@@ -40,12 +50,8 @@ def killed(tools: dict) -> Drill:
     """kill -9."""
     drill = Drill(tools, "A run was killed", "137", "exit code 137, or a report that never came")
     drill.load()
-    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
-    program, go_on = held(drill)
-    os.kill(program.child.pid, signal.SIGKILL)
-    go_on.set()
-    code, _ = program.end()
-    drill.ended = time.monotonic()
+    drill.change()
+    code = kill(drill)
     drill.say("`kill -9`, or the kernel for want of memory, while conversations are read. The run tells nothing any more.")
     drill.block(("kustlake run", ["Killed"], code))
     drill.say("**Do**: nothing; see to the memory if it happens again. On the same machine the next run takes over at once, elsewhere after two minutes.")
@@ -58,12 +64,8 @@ def killed_elsewhere(tools: dict) -> Drill:
     """kill -9 on a machine that is not this one."""
     drill = Drill(tools, "A run was killed on another machine", "4", "another run is active")
     drill.load()
-    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
-    program, go_on = held(drill)
-    os.kill(program.child.pid, signal.SIGKILL)
-    go_on.set()
-    program.end()
-    drill.ended = time.monotonic()
+    drill.change()
+    kill(drill)
     lease = drill.home / "lake" / "_kustlake" / "lease.json"
     record = json.loads(lease.read_text())
     # As the process of another machine would have left it.
@@ -83,7 +85,7 @@ def interrupted(tools: dict) -> Drill:
     """Ctrl-C."""
     drill = Drill(tools, "Somebody presses Ctrl-C", "130", "stopped from outside")
     drill.load()
-    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
+    drill.change()
     program, go_on = held(drill)
     drill.say("During the conversations.")
     program.press_ctrl_c()

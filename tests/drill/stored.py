@@ -1,16 +1,22 @@
 """Drills of what lies in the lake: the state file and the tables."""
 
+import pathlib
 import shutil
 
 from story import Drill, expect
 
 
+def state_of(drill: Drill) -> pathlib.Path:
+    """The state file; by now there is more to read than it knows."""
+    drill.load()
+    drill.change()
+    return drill.home / "lake" / "_kustlake" / "state.json"
+
+
 def lost_state(tools: dict) -> Drill:
     """Somebody removed the state file."""
     drill = Drill(tools, "The state file is lost", "0", "nothing; `kustlake status` shows `never`")
-    drill.load()
-    state = drill.home / "lake" / "_kustlake" / "state.json"
-    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
+    state = state_of(drill)
     state.unlink()
     drill.say("Somebody tidied up `_kustlake/`. The cursors are in the tables too, so nobody is paged.")
     drill.run("status", 0)
@@ -24,9 +30,7 @@ def lost_state(tools: dict) -> Drill:
 def damaged_state(tools: dict) -> Drill:
     """Half a file."""
     drill = Drill(tools, "The state file is damaged", "0", "the state file is damaged")
-    drill.load()
-    state = drill.home / "lake" / "_kustlake" / "state.json"
-    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
+    state = state_of(drill)
     state.write_text('{"version": 1, "enti')
     drill.say("A copy of the lake broke off in the middle of the file.")
     drill.run("run", 0, "the state file is damaged")
@@ -39,9 +43,7 @@ def damaged_state(tools: dict) -> Drill:
 def newer_state(tools: dict) -> Drill:
     """As a newer program would leave it."""
     drill = Drill(tools, "The state file is newer than the program", "2", "newer than this kustlake knows")
-    drill.load()
-    state = drill.home / "lake" / "_kustlake" / "state.json"
-    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
+    state = state_of(drill)
     state.write_text('{"version": 2, "entities": {}}')
     drill.say("One of two machines was upgraded, the other one was not. The old program neither reads nor overwrites what it does not know.")
     drill.run("run", 2, "newer than this kustlake knows")
@@ -62,7 +64,7 @@ def damaged_table(tools: dict) -> Drill:
     drill.load()
     for name in drill.files("customers"):
         (drill.home / "lake" / "customers" / name).unlink()
-    drill.source.in_the_past(drill.source.mutate("customer", "update", 12), drill.source.mutate("conversation", "create", 5))
+    drill.change()
     drill.say("A clean-up job deleted a Parquet file that the table `customers` still needs. The other tables are loaded all the same.")
     drill.run("run", 6, "table customers is damaged")
     drill.say("**Do**: restore the file. Without a backup, remove the folder of the table; the next run loads it anew, from what the source still has.")

@@ -152,6 +152,10 @@ class Drill:
         code, out, log = self.machine("run")
         expect(code == 0, f"the load before: exit code {code}\n{out}\n{log}")
 
+    def change(self) -> None:
+        """Twelve customers change and five conversations are new, long enough ago that a run reads them."""
+        self.source.in_the_past(self.source.mutate("customer", "update", 12), self.source.mutate("conversation", "create", 5))
+
     # What is proved.
 
     def rows(self, table: str) -> int:
