@@ -1,7 +1,8 @@
 //! Work that blocks or computes for long, off the threads that answer to the network.
 //!
 //! The rule: nothing else in the program starts such work, so that whoever owns the clock knows whether any is under way: a
-//! simulation lets no time pass until it is done.
+//! simulation lets no time pass until it is done. Within such work, columns are shared out among all processors, by a library
+//! that has as many threads as there are.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -7,6 +7,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use secrecy::SecretString;
 
@@ -18,10 +20,15 @@ use super::page::Page;
 use super::quota::{Quota, QuotaSettings, Spent};
 use super::request::{Message, Request};
 use super::retry::{Retry, RetrySettings, Verdict};
+use super::search::Content;
 use super::token::TokenInfo;
 use super::transport::{Patience, SetupError, Transport};
 use super::usage::{Meter, Usage};
 use crate::clock::{Clock, Entropy};
+use crate::cpu::{Aborted, off_thread};
+
+/// From here on, in bytes, an answer is taken apart off the thread.
+const LARGE_BODY: usize = 64 * 1024;
 
 /// The seam between the extraction and the service: a question in, a page out.
 pub trait Pages: Debug + Send + Sync {
@@ -156,10 +163,13 @@ impl Client {
         call.attempts += 1;
         self.meter.sent(budget, call.attempts);
         let answer = self.transport.exchange(&call.message).await;
-        let result = answer.body.and_then(|body| {
-            self.meter.received(&body);
-            Page::parse(&body, call.request.content(), answer.server_time).map_err(Cause::BadPage)
-        });
+        let result = match answer.body {
+            Ok(body) => {
+                self.meter.received(&body);
+                take_apart(body, call.request.content(), answer.server_time).await
+            }
+            Err(cause) => Err(cause),
+        };
         if result.as_ref().is_err_and(Cause::is_throttling) {
             self.meter.throttled();
         } else if let Some(headers) = answer.quota {
@@ -178,6 +188,15 @@ impl Client {
             elapsed: now.saturating_sub(call.began),
         }
     }
+}
+
+/// A large answer takes milliseconds, in which all else that waits for the network would wait for it.
+async fn take_apart(body: Bytes, content: Content, server_time: Option<DateTime<Utc>>) -> Result<Page, Cause> {
+    if body.len() < LARGE_BODY {
+        return Page::parse(&body, content, server_time).map_err(Cause::BadPage);
+    }
+    let parse = move || Page::parse(&body, content, server_time);
+    off_thread(parse).await.map_err(|Aborted| Cause::Unread)?.map_err(Cause::BadPage)
 }
 
 impl Pages for Client {

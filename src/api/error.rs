@@ -87,6 +87,9 @@ pub enum Cause {
     /// An answer longer than what is kept in memory, in bytes.
     #[error("the answer exceeds {} MiB", .0 / (1024 * 1024))]
     Oversize(u64),
+    /// Taking the answer apart was broken off.
+    #[error("the answer could not be taken apart; this is an error of kustlake, please report it")]
+    Unread,
 }
 
 /// An answer's status, with what could safely be read from its body.
@@ -173,7 +176,7 @@ impl From<Failure> for ApiError {
             Cause::Status(Status { status: 403, .. }) => Self::Forbidden(failure),
             Cause::Status(Status { status: 404 | 410, .. }) => Self::NotFound(failure),
             Cause::Status(Status { status: 408 | 429 | 500.., .. }) => Self::Exhausted(failure),
-            Cause::Status(_) | Cause::Redirect { .. } | Cause::ForeignLink => Self::Rejected(failure),
+            Cause::Status(_) | Cause::Redirect { .. } | Cause::ForeignLink | Cause::Unread => Self::Rejected(failure),
             Cause::Oversize(_) => Self::TooLarge(failure),
             Cause::Connect(_) => Self::Unreachable(failure),
             Cause::Timeout(_) | Cause::Cut | Cause::BadPage(_) => Self::Exhausted(failure),

@@ -118,7 +118,7 @@ fn trouble(cause: &Cause) -> Trouble {
         // A text that names the API key's fault decides, whatever the status is.
         Cause::Status(Status { phrase: Some(_), .. }) => Trouble::Lasting,
         Cause::Status(Status { status, .. }) => trouble_of_status(*status),
-        Cause::Redirect { .. } | Cause::ForeignLink | Cause::Oversize(_) => Trouble::Lasting,
+        Cause::Redirect { .. } | Cause::ForeignLink | Cause::Oversize(_) | Cause::Unread => Trouble::Lasting,
         Cause::Connect(ConnectFailure::Dns | ConnectFailure::Tls) => Trouble::Stubborn,
         Cause::Connect(ConnectFailure::Refused | ConnectFailure::Silent | ConnectFailure::Other) => Trouble::Passing,
         Cause::Timeout(_) | Cause::Cut | Cause::BadPage(_) => Trouble::Passing,

@@ -241,6 +241,7 @@ impl Run<'_> {
             time: &time,
             until,
             goal: self.goal(until)?,
+            part_rows: self.world.part_rows,
         };
         match (held.lease.get(), &self.command) {
             (None, _) => self.load_shards(&shared, &held.shards).await,

@@ -80,7 +80,7 @@ impl Load<'_> {
     pub(super) fn below_loader(&self, home: TableHome) -> Result<Loader, EntityError> {
         let start = Start::new(DateTime::UNIX_EPOCH, Known::default());
         let hash_key = self.shared.config.hash_key.as_ref();
-        Loader::new(self.job, home, start, Attributes::default(), hash_key, self.note())
+        Loader::new(self.job, home, start, Attributes::default(), hash_key, self.note(), self.shared.part_rows)
     }
 
     /// Whose changes tell below which records to read.

@@ -1,12 +1,11 @@
 //! One entity of a run, from its plan to its last commit.
 //!
-//! The rule: reading goes ahead of committing by a bounded number of pages, and steps are taken in
-//! the order of the plan, so that the cursor never passes what is not committed.
+//! The rule: steps are taken in the order of the plan, each to its end, so that the cursor never passes what is not
+//! committed.
 
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use tokio::sync::mpsc;
 
 use super::custom::Attributes;
 use super::discovery::Discovery;
@@ -16,7 +15,6 @@ use super::family::{Agreement, Elements, Family};
 use super::job::Job;
 use super::loader::Loader;
 use super::progress::{Counted, EntityProgress, Moment};
-use super::reading::{Asked, Batch, Reading};
 use super::report::{EntityReport, Skipped};
 use super::server_time::ServerTime;
 use super::start::Start;
@@ -25,12 +23,10 @@ use super::tables::{Reached, TableHome, backfill_id, cursor_id};
 use crate::api::{ApiError, Pages};
 use crate::catalog::{Catalog, Entity};
 use crate::config::Config;
-use crate::extract::{self, Known, LookBack, Place, Plan, Step, WalkError};
+use crate::extract::{self, Known, LookBack, Place, Plan, WalkError};
 use crate::lake::{CommitNote, Lake, Table, Views};
 use crate::window::Window;
 
-/// Pages that may wait to be converted, so that reading goes on during a commit.
-const PAGES_AHEAD: usize = 8;
 /// How often history is planned anew because the boundary of search had moved on.
 const MOST_PLANS: u32 = 20;
 
@@ -61,6 +57,8 @@ pub(super) struct Shared<'a> {
     /// Everything updated before this instant has settled at the source.
     pub(super) until: DateTime<Utc>,
     pub(super) goal: Goal,
+    /// Rows that are collected before they are committed, at most.
+    pub(super) part_rows: usize,
 }
 
 /// One entity of a run.
@@ -123,7 +121,7 @@ impl Load<'_> {
             let known = self.known(&home, &job.entity).await?;
             let start = Start::new(self.start_date(), known);
             let hash_key = self.shared.config.hash_key.as_ref();
-            let loader = Loader::new(job, home, start, attributes, hash_key, self.note())?;
+            let loader = Loader::new(job, home, start, attributes, hash_key, self.note(), self.shared.part_rows)?;
             let record_key = job.entity.key.first().map_or("", String::as_str);
             let (mut elements, mut together) = (Vec::new(), known);
             for job in &job.elements {
@@ -253,51 +251,7 @@ impl Load<'_> {
         Ok(Followed::Whole(reached))
     }
 
-    /// Reads one step to its end, committing on the way. What was read before a failure is committed as well.
-    async fn take(
-        &self,
-        family: &mut Family,
-        step: &Step,
-        skipped: &mut Skipped,
-    ) -> Result<Option<Reached>, EntityError> {
-        let pages = Counted { pages: self.shared.pages, progress: self.progress };
-        let (sender, receiver) = mpsc::channel::<Batch>(PAGES_AHEAD);
-        let read = async move {
-            let asked = Asked { job: self.job, shared: self.shared, step, pages: &pages };
-            let mut reading = Reading::begin(&asked).await?;
-            while let Some(batch) = reading.next(&asked, skipped).await? {
-                if sender.send(batch).await.is_err() {
-                    break;
-                }
-            }
-            Ok::<_, EntityError>(())
-        };
-        let moves_cursor = step.progress == extract::Progress::Cursor;
-        let progress = |reached| Some(reached).filter(|reached| moves_cursor && *reached > step.window.from());
-        let taking = &mut *family;
-        let write = async move {
-            // Owned here, so that a failure closes the channel and the walk ends too.
-            let (family, mut batches) = (taking, receiver);
-            let mut reached = step.window.from();
-            while let Some(batch) = batches.recv().await {
-                family.loader.take(batch.records, self.shared.time.now()).await?;
-                reached = batch.reached;
-                self.progress.reached(reached);
-                if family.loader.is_full() {
-                    self.flush(family, progress(reached)).await?;
-                }
-            }
-            Ok::<_, EntityError>(reached)
-        };
-        let (read, written) = tokio::join!(read, write);
-        let reached = progress(written?);
-        if read.is_ok() || (family.loader.takes_parts() && !family.loader.is_empty()) {
-            self.flush(family, reached).await?;
-        }
-        read.map(|()| reached.map(|reached| self.reached(reached)))
-    }
-
-    fn reached(&self, instant: DateTime<Utc>) -> Reached {
+    pub(super) fn reached(&self, instant: DateTime<Utc>) -> Reached {
         let instant = instant.min(self.shared.until);
         match self.shared.goal {
             Goal::Backfill(window) => Reached { id: backfill_id(&window), instant, moves_start: false },

@@ -1,10 +1,8 @@
-//! From pages to commits: converts, collects, and flushes what was collected into the table.
+//! From parts to commits: flushes what was collected into the table.
 //!
-//! The rule: what is collected is bounded, and a cursor is committed only together with, or after,
-//! every row that it covers.
+//! The rule: a cursor is committed only together with, or after, every row that it covers.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
@@ -14,6 +12,7 @@ use super::custom::{self, Attributes};
 use super::error::EntityError;
 use super::flushed::{Attempt, Committed, Flushed};
 use super::instants;
+use super::intake::{Intake, Pace, Part};
 use super::job::Job;
 use super::replace::Replace;
 use super::report::Rows;
@@ -24,16 +23,10 @@ use crate::catalog::{Access, Mode};
 use crate::config::Deletes;
 use crate::cpu::off_thread;
 use crate::lake::{CommitNote, CommitOutcome, Table};
-use crate::resource::{RawResource, Resource};
-use crate::table::{
-    self, Converted, Converter, MergePolicy, Problems, Replaced, TableError, TableSchema, newest_by_key,
-};
+use crate::resource::Resource;
+use crate::table::{self, MergePolicy, Problems, Replaced, TableError, TableSchema, newest_by_key};
 use crate::window::{Window, text};
 
-/// Rows that are collected before they are committed: a full row group.
-const FLUSH_ROWS: usize = 100_000;
-/// Bytes of Arrow memory that are collected before they are committed.
-const FLUSH_BYTES: usize = 48 * 1024 * 1024;
 /// How often a commit is planned anew because another writer was faster.
 pub(super) const MOST_CONFLICTS: u32 = 20;
 
@@ -47,13 +40,8 @@ pub(super) struct Loader {
     pub(super) problems: Problems,
     /// Columns that were added to a table that was there before.
     pub(super) new_columns: Vec<String>,
-    schema: TableSchema,
-    converter: Arc<Converter>,
-    way: Way,
-    attributes: Attributes,
-    collected: Vec<RecordBatch>,
-    rows_collected: usize,
-    bytes_collected: usize,
+    intake: Intake,
+    collected: Part,
     note: CommitNote,
 }
 
@@ -75,6 +63,7 @@ impl Loader {
         attributes: Attributes,
         hash_key: Option<&SecretString>,
         note: CommitNote,
+        part_rows: usize,
     ) -> Result<Self, EntityError> {
         let treatments = custom::treatments(&job.pipeline, hash_key);
         let of = |element: &Job| match &element.entity.access {
@@ -84,6 +73,7 @@ impl Loader {
         let schema = TableSchema::new(&job.entity).with_treatments(treatments)?;
         let schema = schema.with_elements(job.elements.iter().filter_map(of).collect());
         let schema = attributes.described(&schema, home.table());
+        let pace = if home.table().is_none() { Pace::AtOnce } else { Pace::ByTurns };
         let mut loader = Self {
             job: job.clone(),
             start,
@@ -92,13 +82,8 @@ impl Loader {
             commits: 0,
             problems: Problems::default(),
             new_columns: Vec::new(),
-            converter: Arc::new(Converter::new(&schema, unknown(job))),
-            way: Way::of(job, &schema),
-            schema,
-            attributes,
-            collected: Vec::new(),
-            rows_collected: 0,
-            bytes_collected: 0,
+            intake: Intake::new(job, schema, attributes, (pace, part_rows)),
+            collected: Part::default(),
             note,
         };
         loader.note.facts.insert("mode".to_owned(), job.pipeline.mode.to_string());
@@ -112,7 +97,7 @@ impl Loader {
 
     /// The columns that may say something about a person.
     pub(super) fn personal(&self) -> BTreeSet<String> {
-        self.schema.personal()
+        self.intake.schema().personal()
     }
 
     pub(super) fn table_error(&self, error: TableError) -> EntityError {
@@ -127,26 +112,35 @@ impl Loader {
 
     /// The newest known version of the table; the table is made if there is none.
     pub(super) async fn table(&mut self) -> Result<Table, EntityError> {
-        Ok(self.home.open_or_create(&self.schema).await?)
+        Ok(self.home.open_or_create(self.intake.schema()).await?)
     }
 
     fn visible(&self, rows: &RecordBatch) -> Result<RecordBatch, EntityError> {
-        self.schema.visible(rows).map_err(|error| self.table_error(error))
+        self.intake.schema().visible(rows).map_err(|error| self.table_error(error))
     }
 
     /// Whether what is collected should be flushed.
-    pub(super) const fn is_full(&self) -> bool {
-        self.takes_parts() && (self.rows_collected >= FLUSH_ROWS || self.bytes_collected >= FLUSH_BYTES)
+    pub(super) fn is_full(&self) -> bool {
+        self.intake.is_full(&self.collected)
     }
 
     /// Whether nothing is collected.
     pub(super) const fn is_empty(&self) -> bool {
-        self.rows_collected == 0
+        self.collected.is_empty()
     }
 
-    /// Whether a part of what was read may be committed. A replacement may not: it is complete or nothing.
-    pub(super) const fn takes_parts(&self) -> bool {
-        matches!(self.way, Way::Upsert(_))
+    /// Whether a part of what was read may be committed.
+    pub(super) fn takes_parts(&self) -> bool {
+        self.intake.gives_parts()
+    }
+
+    fn way(&self) -> Way {
+        Way::of(&self.job, self.intake.schema())
+    }
+
+    /// What turns records into rows of the table.
+    pub(super) const fn intake(&self) -> &Intake {
+        &self.intake
     }
 
     /// Converts records and collects them.
@@ -155,56 +149,21 @@ impl Loader {
         records: Vec<Resource>,
         extracted_at: DateTime<Utc>,
     ) -> Result<(), EntityError> {
-        if records.is_empty() {
-            return Ok(());
-        }
-        self.rows.read += records.len() as u64;
-        let records = Arc::new(records);
-        let Converted { batch, problems, without_key, .. } = loop {
-            let converted = self.convert(Arc::clone(&records), extracted_at).await?;
-            if converted.unknown_custom.is_empty() || !self.learn(&converted.unknown_custom) {
-                break converted;
-            }
-        };
-        self.problems.absorb(problems);
-        // An element without a key is no loss: the record that it belongs to keeps it as well.
-        let is_element = matches!(self.job.entity.access, Access::Elements { .. });
-        if !without_key.is_empty() && !is_element {
-            return Err(EntityError::WithoutKey {
-                entity: self.job.entity.name.clone(),
-                count: without_key.len(),
-                key: self.schema.order().key.join(", "),
-            });
-        }
-        self.rows_collected += batch.num_rows();
-        self.bytes_collected += batch.get_array_memory_size();
-        self.collected.push(batch);
-        Ok(())
+        let taken = self.intake.take(&mut self.collected, records, extracted_at).await;
+        self.tell();
+        taken
     }
 
-    async fn convert(
-        &self,
-        records: Arc<Vec<Resource>>,
-        extracted_at: DateTime<Utc>,
-    ) -> Result<Converted, EntityError> {
-        let converter = Arc::clone(&self.converter);
-        let convert = move || {
-            let raw: Vec<RawResource<'_>> = records.iter().map(Resource::raw).collect();
-            converter.convert(&raw, instants::stored(extracted_at))
-        };
-        Ok(self.on_cpu(convert).await??)
+    /// Takes up what was collected elsewhere, by an intake that may have met more columns.
+    pub(super) fn put(&mut self, part: Part, intake: &Intake) {
+        self.collected = part;
+        self.intake.clone_from(intake);
+        self.tell();
     }
 
-    /// Makes columns for custom attributes that nobody has described. Says whether there are more columns now.
-    fn learn(&mut self, names: &BTreeSet<String>) -> bool {
-        let schema = self.attributes.met(&self.schema, names);
-        if schema.arrow().fields().len() == self.schema.arrow().fields().len() {
-            return false;
-        }
-        self.converter = Arc::new(Converter::new(&schema, unknown(&self.job)));
-        self.way = Way::of(&self.job, &schema);
-        self.schema = schema;
-        true
+    fn tell(&mut self) {
+        self.rows.read += std::mem::take(&mut self.collected.read);
+        self.problems.absorb(std::mem::take(&mut self.collected.problems));
     }
 
     /// Commits what was collected, and how far it reaches. What changes nothing makes no commit.
@@ -245,7 +204,7 @@ impl Loader {
         replaced: Option<&Replaced>,
     ) -> Result<Attempt, EntityError> {
         let later = instants::after(self.visible(incoming)?, table).await?;
-        let Prepared { mut change, counts, outcomes } = match &self.way {
+        let Prepared { mut change, counts, outcomes } = match self.way() {
             Way::Upsert(upsert) => upsert.prepare(table, &later, replaced).await?,
             Way::Replace(replace) => replace.prepare(table, &later).await?,
         };
@@ -282,7 +241,7 @@ impl Loader {
 
     /// Which rows of `incoming` are older than those of this version of the table.
     pub(super) async fn stale_in(&self, table: &Table, incoming: &RecordBatch) -> Result<Vec<u64>, EntityError> {
-        match &self.way {
+        match self.way() {
             Way::Upsert(upsert) => upsert.stale(table, &self.visible(incoming)?).await,
             Way::Replace(_) => Ok(Vec::new()),
         }
@@ -322,9 +281,8 @@ impl Loader {
 
     /// One sorted batch of what was collected, the newest copy of each row.
     pub(super) async fn newest(&mut self) -> Result<RecordBatch, EntityError> {
-        let collected = std::mem::take(&mut self.collected);
-        (self.rows_collected, self.bytes_collected) = (0, 0);
-        let schema = self.schema.clone();
+        let collected = std::mem::take(&mut self.collected).batches;
+        let schema = self.intake.schema().clone();
         let sort = move || newest_by_key(schema.wide(), schema.order(), collected);
         self.on_cpu(sort).await?.map_err(|error| self.table_error(error))
     }
@@ -367,13 +325,5 @@ pub(super) const fn deletes(job: &Job) -> table::Deletes {
     match job.pipeline.deletes {
         Deletes::Soft => table::Deletes::Soft,
         Deletes::Hard => table::Deletes::Hard,
-    }
-}
-
-const fn unknown(job: &Job) -> table::UnknownAttributes {
-    match job.pipeline.unknown_attributes {
-        crate::config::UnknownAttributes::Extra => table::UnknownAttributes::Extra,
-        crate::config::UnknownAttributes::Ignore => table::UnknownAttributes::Ignore,
-        crate::config::UnknownAttributes::Fail => table::UnknownAttributes::Fail,
     }
 }

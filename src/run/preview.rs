@@ -69,6 +69,7 @@ pub async fn preview(config: &Config, catalog: &Catalog, world: &World) -> Resul
         time: &source.time,
         until,
         goal: Goal::Changes,
+        part_rows: world.part_rows,
     };
     let Jobs { first, below } = Jobs::of(&config.pipelines, catalog);
     let mut previews = Vec::new();

@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use tokio::runtime::Handle;
 
 use super::error::RunError;
+use super::intake::PART_ROWS;
 use super::server_time::ServerTime;
 use super::state::StateKeeper;
 use crate::api::{
@@ -33,6 +34,8 @@ pub struct World {
     pub network: Network,
     /// Where tables stay.
     pub storage: Storage,
+    /// Rows that are collected before they are committed, at most. Fewer than usual show what a load of many commits does.
+    pub part_rows: usize,
 }
 
 /// Where tables stay.
@@ -56,6 +59,7 @@ impl World {
             retry: RetrySettings::default(),
             network: Network::Real,
             storage: Storage::Configured,
+            part_rows: PART_ROWS,
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::table::{
 
 /// A file below this size takes up new rows, so that small commits leave few small files behind. It is low because such a
 /// file is written again for the sake of any new row, and in a backfill by each commit until it has this size.
-const OPEN_FILE: u64 = 4 * 1024 * 1024;
+const OPEN_FILE: u64 = 2 * 1024 * 1024;
 /// Files that are looked at, or written again, at once: one is decoded while another one is encoded.
 const AT_ONCE: usize = 2;
 /// A file of this size or more is written again alone: reading it and writing it take some 70 MiB.
@@ -328,8 +328,13 @@ impl Upsert {
         let part = matching::rows(incoming, rows).map_err(|error| self.table_error(error))?;
         let mut merger = self.merger(schema, &part, replaced)?;
         let mut stored = output.table().read(file, Read { columns: None, rows: None, batch_size: MERGE_ROWS }).await?;
-        while let Some(batch) = stored.try_next().await? {
-            output.write_all(merger.push(&batch).map_err(|error| self.table_error(error))?).await?;
+        let mut next = stored.try_next().await?;
+        while let Some(batch) = next {
+            let rows = merger.push(&batch).map_err(|error| self.table_error(error))?;
+            // What comes next is decoded while this is encoded.
+            let (written, read) = tokio::join!(output.write_all(rows), stored.try_next());
+            written?;
+            next = read?;
         }
         let (rows, _) = merger.finish().map_err(|error| self.table_error(error))?;
         output.write_all(rows).await?;

@@ -7,6 +7,7 @@ use arrow::compute::interleave;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, Rows, SortField};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::conform::conform;
 use super::order::{Revisions, RowOrder, TableError};
@@ -14,8 +15,8 @@ use super::order::{Revisions, RowOrder, TableError};
 /// One row a key, sorted by key in ascending order of bytes: the row with the highest `rev`, then the
 /// highest `updated_at`, then the one that was read last, which is the later row of the later batch.
 ///
-/// The batches may lack columns of `schema`; these become null. Of the rows, one column at a time is in
-/// memory twice: as it came and as it is given back.
+/// The batches may lack columns of `schema`; these become null. Of the rows, as many columns as there are
+/// processors are in memory twice at a time: as they came and as they are given back.
 ///
 /// # Errors
 /// Batches that do not fit the schema, or more than 2 GiB of text in one column.
@@ -60,11 +61,12 @@ fn newest(order: &RowOrder, batches: &[RecordBatch]) -> Result<Vec<Place>, Table
 fn gather(batches: Vec<RecordBatch>, places: &[Place]) -> Result<Vec<ArrayRef>, ArrowError> {
     let width = batches.first().map_or(0, RecordBatch::num_columns);
     let mut sources: Vec<_> = batches.into_iter().map(|batch| batch.into_parts().1.into_iter()).collect();
-    let column = |_| {
-        let parts: Vec<ArrayRef> = sources.iter_mut().filter_map(Iterator::next).collect();
-        interleave(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>(), places)
-    };
-    (0..width).map(column).collect()
+    let parts = |_| sources.iter_mut().filter_map(Iterator::next).collect();
+    let columns: Vec<Vec<ArrayRef>> = (0..width).map(parts).collect();
+    let gathered = columns
+        .into_par_iter()
+        .map(|parts: Vec<ArrayRef>| interleave(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>(), places));
+    gathered.collect()
 }
 
 type Keyed = (Rows, Revisions);

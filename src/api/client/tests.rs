@@ -73,7 +73,7 @@ async fn a_search_is_posted_with_its_criteria() {
     let search = Search {
         index: Index::Live,
         context: "message".into(),
-        all: vec![Criterion::instant("message_updated_at", Operator::Gte, chrono::DateTime::UNIX_EPOCH)],
+        all: vec![Criterion::instant("message_updated_at", Operator::Gte, DateTime::UNIX_EPOCH)],
         none: Vec::new(),
         sort_by: "message_updated_at".into(),
         page: 1,

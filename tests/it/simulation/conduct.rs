@@ -132,6 +132,7 @@ impl Play {
             retry: RetrySettings { attempts: 12, ..RetrySettings::default() },
             network: Network::Given(Arc::new(network)),
             storage: Storage::Given(Arc::new(store), engine().handle().clone()),
+            part_rows: self.scenario.part_rows(),
         };
         let end = tokio::select! {
             biased;
