@@ -39,12 +39,19 @@ impl Pace {
     }
 }
 
+/// How large parts are, and how they follow each other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts {
+    pub(super) pace: Pace,
+    /// Rows of a part, at most.
+    pub(super) rows: usize,
+}
+
 /// Turns records into rows of one table, with a column for each attribute of the organisation's own that it meets.
 #[derive(Clone)]
 pub(super) struct Intake {
     job: Job,
-    pace: Pace,
-    part_rows: usize,
+    parts: Parts,
     schema: TableSchema,
     converter: Arc<Converter>,
     attributes: Arc<Attributes>,
@@ -69,18 +76,13 @@ impl Part {
 }
 
 impl Intake {
-    pub(super) fn new(
-        job: &Job,
-        schema: TableSchema,
-        attributes: Attributes,
-        (pace, part_rows): (Pace, usize),
-    ) -> Self {
+    pub(super) fn new(job: &Job, schema: TableSchema, attributes: Attributes, parts: Parts) -> Self {
         let converter = Arc::new(Converter::new(&schema, unknown(job)));
-        Self { job: job.clone(), pace, part_rows, schema, converter, attributes: Arc::new(attributes) }
+        Self { job: job.clone(), parts, schema, converter, attributes: Arc::new(attributes) }
     }
 
     pub(super) const fn pace(&self) -> Pace {
-        self.pace
+        self.parts.pace
     }
 
     /// The columns as far as they are known.
@@ -95,7 +97,7 @@ impl Intake {
 
     /// Whether a part should be committed.
     pub(super) fn is_full(&self, part: &Part) -> bool {
-        self.gives_parts() && (part.rows >= self.part_rows || part.bytes >= self.pace.part_bytes())
+        self.gives_parts() && (part.rows >= self.parts.rows || part.bytes >= self.parts.pace.part_bytes())
     }
 
     /// Converts records and collects their rows.

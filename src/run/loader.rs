@@ -12,7 +12,7 @@ use super::custom::{self, Attributes};
 use super::error::EntityError;
 use super::flushed::{Attempt, Committed, Flushed};
 use super::instants;
-use super::intake::{Intake, Pace, Part};
+use super::intake::{Intake, Pace, Part, Parts};
 use super::job::Job;
 use super::replace::Replace;
 use super::report::Rows;
@@ -82,7 +82,7 @@ impl Loader {
             commits: 0,
             problems: Problems::default(),
             new_columns: Vec::new(),
-            intake: Intake::new(job, schema, attributes, (pace, part_rows)),
+            intake: Intake::new(job, schema, attributes, Parts { pace, rows: part_rows }),
             collected: Part::default(),
             note,
         };
