@@ -10,7 +10,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Another folder of ready binaries may be named, so that a measurement can be tried where nothing is to be built.
-RELEASE = pathlib.Path(os.environ.get("KUSTLAKE_BENCH_BINARIES") or ROOT / "target" / "release")
+BINARIES = pathlib.Path(os.environ.get("KUSTLAKE_BENCH_BINARIES") or ROOT / "target" / "dist")
 # The simulated present. Records are spread over the three years before it, so that the archive is read too.
 PRESENT_MS = 1_790_000_000_000
 UNLIMITED = {"org_limit": 1_000_000_000, "search_limit": 1_000_000_000}
@@ -20,14 +20,14 @@ PATIENCE = 1_800
 
 
 def build():
-    subprocess.run(["cargo", "build", "--release", "--workspace", "--bins", "--locked"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "build", "--profile", "dist", "--workspace", "--bins", "--locked"], cwd=ROOT, check=True)
 
 
 class Simulator:
     """A simulated organisation; ends with the `with` block."""
 
     def __init__(self, rows):
-        command = [RELEASE / "kustlake-sim", "--messages", str(rows), "--start", str(PRESENT_MS)]
+        command = [BINARIES / "kustlake-sim", "--messages", str(rows), "--start", str(PRESENT_MS)]
         command += ["--customers", "1000", "--conversations", str(max(rows // 4, 1)), "--notes", "0"]
         command += ["--switches", json.dumps(UNLIMITED)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -122,7 +122,7 @@ class Lake:
 
     def process(self):
         """Runs the program; returns what the process took and its report."""
-        command = [RELEASE / "kustlake", "run", "--log-level", "warn"]
+        command = [BINARIES / "kustlake", "run", "--log-level", "warn"]
         took = timed(command, self.folder, {"KUSTOMER_API_KEY": "sim-token"}, out="report")
         return took, json.loads((self.folder / "report").read_text().splitlines()[-1])
 

@@ -79,7 +79,7 @@ def check_release(binary):
         problems = said(result)
         if pathlib.Path(folder, "dry").exists():
             problems.append("it made a folder")
-        if not re.search(r"^\+ env CC_\w+=\S+ cargo build --release --locked --target \S+-musl ", result.stdout, re.M):
+        if not re.search(r"^\+ env CC_\w+=\S+ cargo build --profile dist --locked --target \S+-musl ", result.stdout, re.M):
             problems.append(f"it does not tell the build: {result.stdout}")
         check(f"{short(RELEASE)} --dry-run tells the build and changes nothing", "bash", problems)
         for target in TARGETS:
