@@ -159,11 +159,15 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use arrow::datatypes::{DataType, Field};
 
     use super::*;
     use crate::lake::CommitNote;
-    use crate::lake::testing::{append, committed, counts, create, local, memory, rows, schema, write};
+    use crate::lake::testing::{
+        FaultyStore, append, committed, counts, create, lake_in, local, memory, rows, schema, write,
+    };
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_table_is_created_once_and_keeps_its_field_metadata() {
@@ -245,6 +249,26 @@ mod tests {
             let path = lake.object(&format!("tags/_delta_log/{kept}")).unwrap();
             object_store::ObjectStoreExt::head(lake.store().as_ref(), &path).await.unwrap();
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_table_of_many_commits_is_opened_as_one_of_few() {
+        let store = Arc::new(FaultyStore::default());
+        let lake = lake_in(store.clone(), 1);
+        let mut table = create(&lake).await;
+        let mut opened = Vec::new();
+        for commits in [13, 213] {
+            while table.version() < commits {
+                let change =
+                    Change { transactions: vec![(TransactionId::new("kustlake/cursor"), 1)], ..Change::default() };
+                table = committed(table.commit(change).await.unwrap());
+            }
+            store.seen.store(0, Ordering::Release);
+            assert_eq!(lake.table(table.name()).await.unwrap().unwrap().version(), commits);
+            opened.push(store.seen.load(Ordering::Acquire));
+        }
+        assert_eq!(opened[0], opened[1]);
+        assert!(opened[0] > 0);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -50,6 +50,8 @@ pub(super) struct FaultyStore {
     /// Operations until it dies, if it shall.
     left: Mutex<Option<usize>>,
     pub(super) puts: AtomicUsize,
+    /// Objects that were read, and names that were listed.
+    pub(super) seen: Arc<AtomicUsize>,
 }
 
 impl FaultyStore {
@@ -61,6 +63,20 @@ impl FaultyStore {
     /// Makes everything stored so far look `older` to whoever asks for the lease.
     pub(super) fn age_lease(&self, older: TimeDelta) {
         *self.age.lock().unwrap() = older;
+    }
+
+    /// What a listing shows, if the store is alive.
+    fn listed(&self, objects: BoxStream<'static, Result<ObjectMeta>>) -> BoxStream<'static, Result<ObjectMeta>> {
+        if let Err(error) = self.live() {
+            return futures::stream::iter([Err(error)]).boxed();
+        }
+        let (ages, seen) = (self.ages.lock().unwrap().clone(), Arc::clone(&self.seen));
+        let shown = move |mut object: ObjectMeta| {
+            seen.fetch_add(1, Ordering::AcqRel);
+            object.last_modified -= ages.get(&object.location).copied().unwrap_or_default();
+            object
+        };
+        objects.map_ok(shown).boxed()
     }
 
     /// Lets time pass for everything stored so far.
@@ -182,6 +198,7 @@ impl ObjectStore for FaultyStore {
     {
         Box::pin(async move {
             self.live()?;
+            self.seen.fetch_add(1, Ordering::AcqRel);
             let mut got = self.inner.get_opts(path, options).await?;
             got.meta = self.aged(got.meta);
             if path.as_ref().ends_with("lease.json") {
@@ -201,15 +218,12 @@ impl ObjectStore for FaultyStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        if let Err(error) = self.live() {
-            return futures::stream::iter([Err(error)]).boxed();
-        }
-        let ages = self.ages.lock().unwrap().clone();
-        let aged = move |mut object: ObjectMeta| {
-            object.last_modified -= ages.get(&object.location).copied().unwrap_or_default();
-            object
-        };
-        self.inner.list(prefix).map_ok(aged).boxed()
+        self.listed(self.inner.list(prefix))
+    }
+
+    /// Begins at the offset, as S3 does, and not at the first name.
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.listed(self.inner.list_with_offset(prefix, offset))
     }
 
     fn list_with_delimiter<'a, 'b, 'c>(&'a self, prefix: Option<&'b Path>) -> Pinned<'c, ListResult>
