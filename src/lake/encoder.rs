@@ -2,6 +2,7 @@
 //!
 //! The rule: what is held is at most one row group, encoded, whatever the file's size.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -197,6 +198,7 @@ pub fn file_properties(schema: &Schema, sort_key: &[&str]) -> Result<WriterPrope
         .build())
 }
 
-fn internal(table: &TableName, problem: &dyn std::fmt::Display) -> LakeError {
+/// What only a mistake of this program explains.
+pub(super) fn internal(table: &TableName, problem: impl Display) -> LakeError {
     LakeError::Internal(format!("table {table}: {problem}"))
 }

@@ -11,9 +11,8 @@ use chrono::{DateTime, Utc};
 use object_store::path::Path;
 
 use super::delta::FileStats;
-use super::encoder::Encoder;
+use super::encoder::{Encoder, internal};
 use super::error::LakeError;
-use super::names::TableName;
 use super::store::path_of;
 use super::table::Table;
 use super::upload::Upload;
@@ -139,7 +138,7 @@ impl DataFileWriter {
         }
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let conformed = RecordBatch::try_new_with_options(Arc::clone(&self.schema), batch.columns().to_vec(), &rows);
-        conformed.map_err(|error| internal(self.table.name(), &error.to_string()))
+        conformed.map_err(|error| internal(self.table.name(), error))
     }
 }
 
@@ -157,10 +156,6 @@ pub(super) async fn on_cpu<T: Send + 'static>(
         Ok(result) => result,
         Err(Aborted) => Err(LakeError::Internal("work on a data file was aborted".to_owned())),
     }
-}
-
-fn internal(table: &TableName, problem: &str) -> LakeError {
-    LakeError::Internal(format!("table {table}: {problem}"))
 }
 
 #[cfg(test)]

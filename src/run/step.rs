@@ -28,12 +28,18 @@ struct Incoming {
     reached: DateTime<Utc>,
 }
 
-/// What was collected.
-enum Collected {
-    /// Enough for a commit.
-    Enough(Part),
-    /// All that was left.
-    Rest(Part),
+/// What was collected, and what comes after it.
+struct Collected {
+    part: Part,
+    then: Then,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// The part is enough for a commit, and there may be more.
+    More,
+    /// The part is all that was left.
+    End,
 }
 
 impl Load<'_> {
@@ -80,23 +86,18 @@ impl Load<'_> {
     ) -> Result<DateTime<Utc>, EntityError> {
         let mut collected = self.collect(&mut incoming).await?;
         loop {
-            match collected {
-                Collected::Rest(part) => {
-                    family.loader.put(part, &incoming.intake);
-                    return Ok(incoming.reached);
-                }
-                Collected::Enough(part) => {
-                    family.loader.put(part, &incoming.intake);
-                    let commit = self.flush(family, progress(incoming.reached));
-                    collected = match incoming.intake.pace() {
-                        Pace::AtOnce => meanwhile(commit, self.collect(&mut incoming)).await?,
-                        Pace::ByTurns => {
-                            commit.await?;
-                            self.collect(&mut incoming).await?
-                        }
-                    };
-                }
+            family.loader.put(collected.part, &incoming.intake);
+            if collected.then == Then::End {
+                return Ok(incoming.reached);
             }
+            let commit = self.flush(family, progress(incoming.reached));
+            collected = match incoming.intake.pace() {
+                Pace::AtOnce => meanwhile(commit, self.collect(&mut incoming)).await?,
+                Pace::ByTurns => {
+                    commit.await?;
+                    self.collect(&mut incoming).await?
+                }
+            };
         }
     }
 
@@ -107,10 +108,10 @@ impl Load<'_> {
             incoming.reached = reached;
             self.progress.reached(reached);
             if incoming.intake.is_full(&part) {
-                return Ok(Collected::Enough(part));
+                return Ok(Collected { part, then: Then::More });
             }
         }
-        Ok(Collected::Rest(part))
+        Ok(Collected { part, then: Then::End })
     }
 }
 
