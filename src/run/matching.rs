@@ -20,9 +20,33 @@ pub(super) struct Matches {
     pub(super) incoming: Vec<u64>,
 }
 
+/// Bounds of the first key column over some rows; absent ones exclude nothing.
+#[derive(Clone, Copy)]
+struct Bounds<'a> {
+    min: Option<&'a str>,
+    max: Option<&'a str>,
+}
+
+impl<'a> Bounds<'a> {
+    fn of(range: &'a KeyRange) -> Self {
+        Self { min: range.min.as_deref(), max: range.max.as_deref() }
+    }
+
+    fn of_file(file: &'a DataFile) -> Self {
+        Self { min: file.min_key.as_deref(), max: file.max_key.as_deref() }
+    }
+
+    fn may_hold_one(self, texts: &BTreeSet<String>) -> bool {
+        let from = self.min.map_or(Bound::Unbounded, Bound::Included);
+        let mut candidates = texts.range::<str, _>((from, Bound::Unbounded));
+        candidates.next().is_some_and(|first| self.max.is_none_or(|max| first.as_str() <= max))
+    }
+}
+
 /// Finds the keys of `incoming`, which is sorted, in `file`.
 ///
-/// Only the key columns are read, and of them only the pages whose bounds can hold an incoming key.
+/// Only the key columns are read, and of them only the pages whose bounds can hold an incoming key. A file whose own
+/// bounds hold none is not opened at all.
 pub(super) async fn matches(
     table: &Table,
     file: &DataFile,
@@ -31,7 +55,10 @@ pub(super) async fn matches(
 ) -> Result<Matches, LakeError> {
     let Some(first) = key.first() else { return Ok(Matches::default()) };
     let wanted = Keys::of(incoming, key);
-    let ranges: Vec<_> = table.key_ranges(file, first).await?.into_iter().filter(|range| wanted.touch(range)).collect();
+    if !wanted.touch(Bounds::of_file(file)) {
+        return Ok(Matches::default());
+    }
+    let ranges: Vec<_> = table.key_ranges(file, first).await?.into_iter().filter(|range| wanted.touch(Bounds::of(range))).collect();
     let mut rows = ranges.iter().flat_map(|range| range.rows.clone());
     let selected = joined(&ranges);
     if selected.is_empty() {
@@ -58,7 +85,8 @@ pub(super) async fn matches(
 
 /// The numbers of the file's rows whose text in `column` is one of `texts`, ascending.
 ///
-/// Where the file is sorted by that column first, only the pages that can hold one of the texts are read.
+/// Where the file is sorted by that column first, only the pages that can hold one of the texts are read, and no file that
+/// cannot.
 pub(super) async fn rows_of(
     table: &Table,
     file: &DataFile,
@@ -67,10 +95,13 @@ pub(super) async fn rows_of(
     texts: &BTreeSet<String>,
 ) -> Result<Vec<u64>, LakeError> {
     let sorted_by = key.first().filter(|first| *first == column);
+    if sorted_by.is_some() && !Bounds::of_file(file).may_hold_one(texts) {
+        return Ok(Vec::new());
+    }
     let ranges = match sorted_by {
         Some(first) => {
             let ranges = table.key_ranges(file, first).await?;
-            Some(ranges.into_iter().filter(|range| may_hold_one(range, texts)).collect::<Vec<_>>())
+            Some(ranges.into_iter().filter(|range| Bounds::of(range).may_hold_one(texts)).collect::<Vec<_>>())
         }
         None => None,
     };
@@ -93,12 +124,6 @@ pub(super) async fn rows_of(
         }
     }
     Ok(found)
-}
-
-fn may_hold_one(range: &KeyRange, texts: &BTreeSet<String>) -> bool {
-    let from = range.min.as_deref().map_or(Bound::Unbounded, Bound::Included);
-    let mut candidates = texts.range::<str, _>((from, Bound::Unbounded));
-    candidates.next().is_some_and(|first| range.max.as_deref().is_none_or(|max| first.as_str() <= max))
 }
 
 /// What is in one of two ascending lists, ascending.
@@ -187,12 +212,11 @@ impl<'a> Keys<'a> {
         Row { keys: self, row }
     }
 
-    /// Whether a range of a file can hold any of these sorted keys, judged by the first key column.
-    fn touch(&self, range: &KeyRange) -> bool {
+    /// Whether rows with these bounds can hold any of these sorted keys, judged by the first key column.
+    fn touch(&self, bounds: Bounds<'_>) -> bool {
         let Some(KeyColumn::Text(column)) = self.0.first() else { return true };
-        let Some(min) = range.min.as_deref() else { return true };
-        let at = partition(column, |key| key < min);
-        at < column.len() && range.max.as_deref().is_none_or(|max| column.value(at) <= max)
+        let at = bounds.min.map_or(0, |min| partition(column, |key| key < min));
+        at < column.len() && bounds.max.is_none_or(|max| column.value(at) <= max)
     }
 }
 

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use url::Url;
@@ -79,6 +81,7 @@ fn expect(model: &mut Model, batch: &[Copy], policy: MergePolicy) {
 
 struct Fixture {
     schema: TableSchema,
+    store: Arc<InMemory>,
     table: Table,
 }
 
@@ -88,10 +91,11 @@ impl Fixture {
         let schema = TableSchema::new(catalog.get(name).unwrap());
         let root = Url::parse("s3://bucket/lake/").unwrap();
         let (clock, entropy) = (Arc::new(SystemClock::new()), Arc::new(Entropy::seeded(1)));
-        let lake = Lake::with_store(Arc::new(InMemory::new()), root, clock, entropy).unwrap();
+        let store = Arc::new(InMemory::new());
+        let lake = Lake::with_store(Arc::clone(&store) as Arc<dyn ObjectStore>, root, clock, entropy).unwrap();
         let name = TableName::new(name).unwrap();
         let table = lake.create_table(&name, schema.arrow().clone()).await.unwrap();
-        Self { schema, table }
+        Self { schema, store, table }
     }
 
     fn incoming(&self, batch: &[Copy]) -> RecordBatch {
@@ -226,6 +230,28 @@ fn new_rows_join_the_last_open_file_also_where_a_smaller_one_is_there_or_changes
             assert!(fixture.commit(prepared).await);
             assert_eq!(last_keys(&fixture.table).await, expected, "{texts:?}");
         }
+    });
+}
+
+#[test]
+fn a_file_that_can_hold_none_of_the_keys_is_not_opened() {
+    on_runtime(async {
+        let mut fixture = Fixture::new("notes").await;
+        let upsert = Upsert::leaving_small_files(&fixture.schema, MergePolicy::Update(Deletes::Soft));
+        let note = |id: u32, rev: u32| format!(r#"{{"type":"note","id":"{id:02}","attributes":{{"rev":{rev}}}}}"#);
+        for (from, to) in [(10, 20), (30, 40), (50, 60)] {
+            let texts: Vec<_> = (from..to).map(|id| note(id, 1)).collect();
+            let prepared = upsert.prepare(&fixture.table, &fixture.converted(&texts), None).await.unwrap();
+            assert!(fixture.commit(prepared).await);
+        }
+        for file in fixture.table.files("id").await.unwrap().iter().filter(|file| !file.may_hold("35")) {
+            fixture.store.delete(&Path::from(format!("lake/notes/{}", file.path))).await.unwrap();
+        }
+        let between_after_and_within = [note(25, 1), note(35, 2), note(70, 1)];
+        let incoming = fixture.converted(&between_after_and_within);
+        let prepared = upsert.prepare(&fixture.table, &incoming, None).await.unwrap();
+        assert_eq!((prepared.counts.inserted, prepared.counts.updated), (2, 1));
+        assert!(upsert.prepare(&fixture.table, &fixture.converted(&[note(10, 2)]), None).await.is_err());
     });
 }
 
