@@ -1,5 +1,6 @@
 //! Which incoming rows a stored file holds already, found without reading more of it than its keys.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::ops::{Bound, Range};
 
@@ -58,7 +59,8 @@ pub(super) async fn matches(
     if !wanted.touch(Bounds::of_file(file)) {
         return Ok(Matches::default());
     }
-    let ranges: Vec<_> = table.key_ranges(file, first).await?.into_iter().filter(|range| wanted.touch(Bounds::of(range))).collect();
+    let ranges: Vec<_> =
+        table.key_ranges(file, first).await?.into_iter().filter(|range| wanted.touch(Bounds::of(range))).collect();
     let mut rows = ranges.iter().flat_map(|range| range.rows.clone());
     let selected = joined(&ranges);
     if selected.is_empty() {
@@ -68,19 +70,39 @@ pub(super) async fn matches(
     let mut batches = table.read(file, read).await?;
     let (mut matches, mut at) = (Matches::default(), 0);
     while let Some(batch) = batches.try_next().await? {
-        let stored = Keys::of(&batch, key);
-        for row in 0..batch.num_rows() {
-            let Some(number) = rows.next() else { break };
-            while at < incoming.num_rows() && wanted.row(at) < stored.row(row) {
-                at += 1;
-            }
-            if at < incoming.num_rows() && wanted.row(at) == stored.row(row) {
-                matches.stored.push(number);
-                matches.incoming.push(at as u64);
-            }
-        }
+        let numbers: Vec<u64> = rows.by_ref().take(batch.num_rows()).collect();
+        at = meet(&wanted, at, &Keys::of(&batch, key), &numbers, &mut matches);
     }
     Ok(matches)
+}
+
+/// Notes the incoming rows from `at` on that are among the stored ones with these numbers; gives the first one after them.
+///
+/// Either side skips what the other one lacks in ever larger steps, so that a few rows among many are found fast.
+fn meet(wanted: &Keys<'_>, mut at: usize, stored: &Keys<'_>, numbers: &[u64], matches: &mut Matches) -> usize {
+    let mut row = 0;
+    while at < wanted.len() && row < numbers.len() {
+        match wanted.row(at).partial_cmp(&stored.row(row)) {
+            Some(Ordering::Less) => at = gallop(at, wanted.len(), |next| wanted.row(next) < stored.row(row)),
+            Some(Ordering::Equal) => {
+                matches.stored.extend(numbers.get(row));
+                matches.incoming.push(at as u64);
+                (at, row) = (at + 1, row + 1);
+            }
+            _ => row = gallop(row, numbers.len(), |next| stored.row(next) < wanted.row(at)),
+        }
+    }
+    at
+}
+
+/// The first number after `from` for which `before` does not hold, or `end`; it holds for `from`, and up to some number.
+fn gallop(from: usize, end: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut step) = (from, 1);
+    while low + step < end && before(low + step) {
+        low += step;
+        step *= 2;
+    }
+    partition(low + 1, (low + step).min(end), before)
 }
 
 /// The numbers of the file's rows whose text in `column` is one of `texts`, ascending.
@@ -195,6 +217,13 @@ impl<'a> KeyColumn<'a> {
         text.or_else(|| column.as_primitive_opt::<Int64Type>().map(Self::Number))
     }
 
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(column) => column.len(),
+            Self::Number(column) => column.len(),
+        }
+    }
+
     fn part(&self, row: usize) -> KeyPart<'a> {
         match self {
             Self::Text(column) => KeyPart::Text(column.value(row)),
@@ -208,23 +237,27 @@ impl<'a> Keys<'a> {
         Self(key.iter().filter_map(|name| KeyColumn::of(batch.column_by_name(name)?)).collect())
     }
 
-    fn row(&self, row: usize) -> impl PartialOrd + '_ {
+    fn len(&self) -> usize {
+        self.0.first().map_or(0, KeyColumn::len)
+    }
+
+    fn row(&self, row: usize) -> Row<'_> {
         Row { keys: self, row }
     }
 
     /// Whether rows with these bounds can hold any of these sorted keys, judged by the first key column.
     fn touch(&self, bounds: Bounds<'_>) -> bool {
         let Some(KeyColumn::Text(column)) = self.0.first() else { return true };
-        let at = bounds.min.map_or(0, |min| partition(column, |key| key < min));
+        let at = bounds.min.map_or(0, |min| partition(0, column.len(), |row| column.value(row) < min));
         at < column.len() && bounds.max.is_none_or(|max| column.value(at) <= max)
     }
 }
 
-fn partition(column: &StringArray, before: impl Fn(&str) -> bool) -> usize {
-    let (mut low, mut high) = (0, column.len());
+/// The first number from `low` on for which `before` does not hold, or `high`.
+fn partition(mut low: usize, mut high: usize, before: impl Fn(usize) -> bool) -> usize {
     while low < high {
         let middle = low + (high - low) / 2;
-        if before(column.value(middle)) { low = middle + 1 } else { high = middle }
+        if before(middle) { low = middle + 1 } else { high = middle }
     }
     low
 }
@@ -247,7 +280,7 @@ impl PartialEq for Row<'_> {
 }
 
 impl PartialOrd for Row<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         self.parts().partial_cmp(other.parts())
     }
 }
@@ -255,6 +288,8 @@ impl PartialOrd for Row<'_> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -267,6 +302,33 @@ mod tests {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let keys = Keys::of(&batch, &["parent_id".to_owned(), "position".to_owned()]);
         assert!((0..3).all(|row| keys.row(row) < keys.row(row + 1)));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_meet_however_dense_either_side_is(
+            wanted in prop::collection::btree_set(0i64..200, 0..60), stored in prop::collection::btree_set(0i64..200, 0..200),
+            cut in 0usize..200,
+        ) {
+            let columns = |keys: &[i64]| {
+                let parents: ArrayRef = Arc::new(StringArray::from_iter_values(keys.iter().map(|key| (key / 50).to_string())));
+                let places: ArrayRef = Arc::new(Int64Array::from_iter_values(keys.iter().copied()));
+                RecordBatch::try_from_iter([("parent", parents), ("place", places)]).unwrap()
+            };
+            let key = ["parent".to_owned(), "place".to_owned()];
+            let (wanted, stored): (Vec<i64>, Vec<i64>) = (wanted.into_iter().collect(), stored.into_iter().collect());
+            let incoming = columns(&wanted);
+            let (mut matches, mut at) = (Matches::default(), 0);
+            let (one, other) = stored.split_at(cut.min(stored.len()));
+            for (from, part) in [(0, one), (one.len(), other)] {
+                let numbers: Vec<u64> = (from as u64..(from + part.len()) as u64).collect();
+                at = meet(&Keys::of(&incoming, &key), at, &Keys::of(&columns(part), &key), &numbers, &mut matches);
+            }
+            let place = |rows: &[u64], keys: &[i64]| rows.iter().map(|row| keys[usize::try_from(*row).unwrap()]).collect::<Vec<_>>();
+            let both: Vec<i64> = wanted.iter().filter(|key| stored.contains(key)).copied().collect();
+            prop_assert_eq!(place(&matches.incoming, &wanted), both.clone());
+            prop_assert_eq!(place(&matches.stored, &stored), both);
+        }
     }
 
     #[test]
