@@ -2,6 +2,7 @@
 //!
 //! The rule: what is held is at most one row group, encoded, whatever the file's size.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -17,21 +18,23 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::SchemaDescriptor;
 use rayon::iter::{
     IndexedParallelIterator, IntoParallelIterator, IntoParallelRefIterator, IntoParallelRefMutIterator,
     ParallelIterator,
 };
 
+use super::copied::CopiedChunk;
 use super::delta::{FileStats, StatsCollector};
 use super::error::LakeError;
 use super::names::TableName;
 use super::table::Table;
 
 /// Rows of a row group, at most: small enough to hold in memory, large enough to compress and skip well.
-const ROW_GROUP_ROWS: usize = 100_000;
+pub(super) const ROW_GROUP_ROWS: usize = 100_000;
 
 /// Encoded bytes of a row group, at most, where rows are very wide.
-const ROW_GROUP_BYTES: usize = 64 * 1024 * 1024;
+pub(super) const ROW_GROUP_BYTES: usize = 64 * 1024 * 1024;
 
 /// Bytes of a page before compression: reader and writer hold a few of them for each column at once.
 const PAGE_BYTES: usize = 256 * 1024;
@@ -50,16 +53,27 @@ pub(super) struct Encoder {
 /// The file as far as its row groups have ended, and the one under way.
 #[derive(Debug)]
 struct FileEncoder {
+    /// The columns that are encoded here.
     schema: SchemaRef,
+    leaves: Leaves,
     writer: SerializedFileWriter<Vec<u8>>,
     groups: ArrowRowGroupWriterFactory,
     group: Option<RowGroup>,
 }
 
+/// Which leaves are encoded here: columns as Parquet has them, of which a list or an object has several.
+#[derive(Debug)]
+enum Leaves {
+    /// All; a row group ends where it is large enough.
+    All,
+    /// Those with these numbers. The others are copied, and a row group ends where the caller says.
+    Some(BTreeSet<usize>),
+}
+
 /// The row group under way.
 #[derive(Debug)]
 struct RowGroup {
-    /// One for each leaf of each column.
+    /// One for each leaf that is encoded.
     columns: Vec<ArrowColumnWriter>,
     rows: usize,
 }
@@ -76,8 +90,29 @@ impl Encoder {
             .and_then(|properties| ArrowWriter::try_new(Vec::new(), Arc::clone(schema), Some(properties)))
             .and_then(ArrowWriter::into_serialized_writer);
         let (writer, groups) = opened.map_err(|error| internal(table.name(), &error))?;
-        let file = FileEncoder { schema: Arc::clone(schema), writer, groups, group: None };
+        let file = FileEncoder { schema: Arc::clone(schema), leaves: Leaves::All, writer, groups, group: None };
         Ok(Self { table: table.name().clone(), file, stats: table.snapshot().stats_collector(add_columns)? })
+    }
+
+    /// The leaves of the file, in order.
+    pub(super) fn leaves(&self) -> &SchemaDescriptor {
+        self.file.writer.schema_descr()
+    }
+
+    /// The same, but encoding the columns with these numbers only; [`Self::end_group`] brings the others.
+    pub(super) fn of_columns(mut self, columns: &BTreeSet<usize>) -> Result<Self, LakeError> {
+        let numbers: Vec<usize> = columns.iter().copied().collect();
+        let schema = self.file.schema.project(&numbers).map_err(|error| internal(&self.table, &error))?;
+        let leaves = self.leaves();
+        let encoded = (0..leaves.num_columns()).filter(|leaf| columns.contains(&leaves.get_column_root_idx(*leaf)));
+        self.file.leaves = Leaves::Some(encoded.collect());
+        self.file.schema = Arc::new(schema);
+        Ok(self)
+    }
+
+    /// The columns that each batch must have, in this order.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.file.schema
     }
 
     /// Bytes that wait for their row group to end, estimated.
@@ -92,6 +127,13 @@ impl Encoder {
         counted?;
         let encoded = encoded.and_then(|()| self.file.drain());
         let bytes = encoded.map_err(|error| internal(&self.table, &error))?;
+        Ok((self, bytes))
+    }
+
+    /// Ends the row group, with the leaves that are not encoded here, in order; gives the bytes that are ready by now.
+    pub(super) fn end_group(mut self, copied: Vec<CopiedChunk>) -> Result<(Self, Bytes), LakeError> {
+        let ended = self.file.end_group(copied).and_then(|()| self.file.drain());
+        let bytes = ended.map_err(|error| internal(&self.table, &error))?;
         Ok((self, bytes))
     }
 
@@ -110,34 +152,46 @@ impl FileEncoder {
                 Some(group) => self.group.insert(group),
                 None => {
                     let columns = self.groups.create_column_writers(self.writer.flushed_row_groups().len())?;
+                    let columns = self.leaves.of(columns);
                     self.group.insert(RowGroup { columns, rows: 0 })
                 }
             };
-            let fit = group.room().min(rest.num_rows());
+            let room = |group: &RowGroup| match self.leaves {
+                Leaves::All => group.room(),
+                Leaves::Some(_) => usize::MAX,
+            };
+            let fit = room(group).min(rest.num_rows());
             if fit > 0 {
                 group.append(&self.schema, &rest.slice(0, fit))?;
                 rest = rest.slice(fit, rest.num_rows() - fit);
             }
-            if group.room() == 0 {
-                self.end_group()?;
+            if room(group) == 0 {
+                self.end_group(Vec::new())?;
             }
         }
         Ok(())
     }
 
-    fn end_group(&mut self) -> Result<(), ParquetError> {
+    fn end_group(&mut self, copied: Vec<CopiedChunk>) -> Result<(), ParquetError> {
         let Some(RowGroup { columns, .. }) = self.group.take() else { return Ok(()) };
-        let chunks: Vec<ArrowColumnChunk> =
+        let encoded: Vec<ArrowColumnChunk> =
             columns.into_par_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?;
+        let (mut encoded, mut copied) = (encoded.into_iter(), copied.into_iter());
+        let missing = |leaf| ParquetError::General(format!("leaf {leaf} is missing in a row group"));
+        let leaves = self.writer.schema_descr().num_columns();
         let mut group = self.writer.next_row_group()?;
-        for chunk in chunks {
-            chunk.append_to_row_group(&mut group)?;
+        for leaf in 0..leaves {
+            if self.leaves.hold(leaf) {
+                encoded.next().ok_or_else(|| missing(leaf))?.append_to_row_group(&mut group)?;
+            } else {
+                copied.next().ok_or_else(|| missing(leaf))?.append_to_row_group(&mut group)?;
+            }
         }
         group.close().map(drop)
     }
 
     fn finish(&mut self) -> Result<Bytes, ParquetError> {
-        self.end_group()?;
+        self.end_group(Vec::new())?;
         self.writer.finish()?;
         self.drain()
     }
@@ -146,6 +200,20 @@ impl FileEncoder {
     fn drain(&mut self) -> Result<Bytes, ParquetError> {
         self.writer.flush()?;
         Ok(Bytes::from(std::mem::take(self.writer.inner_mut())))
+    }
+}
+
+impl Leaves {
+    fn hold(&self, leaf: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(leaves) => leaves.contains(&leaf),
+        }
+    }
+
+    /// Of one thing for each leaf of the file, those of these leaves.
+    fn of<T>(&self, all: Vec<T>) -> Vec<T> {
+        all.into_iter().enumerate().filter(|(leaf, _)| self.hold(*leaf)).map(|(_, one)| one).collect()
     }
 }
 

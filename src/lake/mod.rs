@@ -6,6 +6,7 @@
 
 mod budget;
 mod commit;
+mod copied;
 mod delta;
 mod destination;
 mod encoder;
@@ -15,6 +16,7 @@ mod key_range;
 mod lease;
 mod log_files;
 mod names;
+mod patch;
 mod probe;
 mod process;
 mod reader;
@@ -34,6 +36,7 @@ mod writer;
 
 pub use self::budget::SpentBudget;
 pub use self::commit::{Change, CommitNote, CommitOutcome, Effect};
+pub use self::delta::LoggedStats;
 pub use self::destination::{Destination, DestinationError, S3Settings};
 pub use self::encoder::file_properties;
 pub use self::error::LakeError;
@@ -41,6 +44,7 @@ pub use self::guard::Commits;
 pub use self::key_range::KeyRange;
 pub use self::lease::{Lease, LeaseError, LeaseTiming};
 pub use self::names::{TableName, TransactionId};
+pub use self::patch::Patch;
 pub use self::reader::Read;
 pub use self::state::{BackfillState, EntityState, State, Unreadable};
 pub use self::state_file::{Loaded, StateError, StateFile};

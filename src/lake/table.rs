@@ -2,13 +2,14 @@
 //!
 //! The rule: a [`Table`] never changes; a commit or a refresh gives the next one.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, SchemaRef};
 use chrono::{DateTime, Utc};
 
 use super::commit::{Change, CommitOutcome};
-use super::delta::{Outcome, Snapshot};
+use super::delta::{LoggedStats, Outcome, Snapshot};
 use super::error::LakeError;
 use super::names::{TableName, TransactionId};
 use super::store::Lake;
@@ -92,6 +93,15 @@ impl Table {
     /// As [`Self::files`].
     pub async fn files_after(&self, column: &str, instant: DateTime<Utc>) -> Result<Vec<DataFile>, LakeError> {
         self.snapshot.files_after(column, instant).await
+    }
+
+    /// What the log states of these live files.
+    ///
+    /// # Errors
+    /// [`LakeError::Unusable`] or [`LakeError::Damaged`].
+    pub async fn statistics(&self, files: impl IntoIterator<Item = &DataFile>) -> Result<LoggedStats, LakeError> {
+        let paths: HashSet<String> = files.into_iter().map(|file| file.path.clone()).collect();
+        if paths.is_empty() { Ok(LoggedStats::default()) } else { self.snapshot.statistics(paths).await }
     }
 
     /// The greatest value of a timestamp column, as far as the log has the bounds of its files; milliseconds.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
 
+use super::copied::CopiedChunk;
 use super::delta::FileStats;
 use super::encoder::{Encoder, internal};
 use super::error::LakeError;
@@ -48,10 +49,15 @@ impl DataFileWriter {
     pub(super) fn new(table: &Table, add_columns: &[FieldRef], sort_key: &[&str]) -> Result<Self, LakeError> {
         let fields: Vec<FieldRef> = table.schema().fields().iter().chain(add_columns).cloned().collect();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
+        Self::with_encoder(table, Encoder::new(table, &schema, add_columns, sort_key)?)
+    }
+
+    /// A writer for a file of `table` that is encoded so.
+    pub(super) fn with_encoder(table: &Table, encoder: Encoder) -> Result<Self, LakeError> {
         let path = format!("{}.parquet", table.lake().entropy().unique());
         let location = location(table, &path)?;
-        let encoder = Encoder::new(table, &schema, add_columns, sort_key)?;
         let upload = Upload::new(Arc::clone(table.lake().store()), location);
+        let schema = Arc::clone(encoder.schema());
         Ok(Self { table: table.clone(), schema, path, upload, encoder: Some(encoder), rows: 0 })
     }
 
@@ -74,12 +80,25 @@ impl DataFileWriter {
     /// not finite. The file cannot be finished after either: [`Self::abort`] it.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
         let batch = self.conform(batch)?;
-        let encoder = self.encoder.take().ok_or_else(|| internal(self.table.name(), "a failed file was written to"))?;
         let rows = u64::try_from(batch.num_rows()).unwrap_or_default();
-        let (encoder, bytes) = on_cpu(move || encoder.encode(&batch)).await?;
+        self.advance(move |encoder| encoder.encode(&batch)).await?;
+        self.rows += rows;
+        Ok(())
+    }
+
+    /// Ends a row group, in a file whose other leaves are copied.
+    pub(super) async fn end_group(&mut self, copied: Vec<CopiedChunk>) -> Result<(), LakeError> {
+        self.advance(move |encoder| encoder.end_group(copied)).await
+    }
+
+    async fn advance(
+        &mut self,
+        work: impl FnOnce(Encoder) -> Result<(Encoder, Bytes), LakeError> + Send + 'static,
+    ) -> Result<(), LakeError> {
+        let encoder = self.encoder.take().ok_or_else(|| internal(self.table.name(), "a failed file was written to"))?;
+        let (encoder, bytes) = on_cpu(move || work(encoder)).await?;
         self.send(bytes).await?;
         self.encoder = Some(encoder);
-        self.rows += rows;
         Ok(())
     }
 

@@ -42,6 +42,7 @@ mod rebuild;
 mod reconcile;
 mod replace;
 mod report;
+mod rewrite;
 mod server_time;
 mod session;
 mod shards;

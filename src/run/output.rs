@@ -73,6 +73,13 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
+    /// Gives the present file up; those before it are removed by maintenance.
+    pub(super) async fn abort(self) {
+        if let Some(file) = self.open {
+            file.abort().await;
+        }
+    }
+
     /// Completes all files.
     pub(super) async fn finish(mut self) -> Result<Vec<WrittenFile>, EntityError> {
         self.end_file().await?;

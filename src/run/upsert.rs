@@ -30,8 +30,8 @@ const AT_ONCE: usize = 2;
 const LARGE_FILE: u64 = 16 * 1024 * 1024;
 /// With so many bytes of rows coming in, there is room for one file at a time beside them.
 const LARGE_CHANGE: usize = 32 * 1024 * 1024;
-/// Rows of a stored file in memory at once while it is written again.
-const MERGE_ROWS: usize = 4096;
+/// Rows of a stored file in memory at once while they are compared.
+const COMPARED_ROWS: usize = 4096;
 /// New rows that are copied at once on their way into a file.
 const INSERT_ROWS: usize = 16_384;
 
@@ -70,10 +70,21 @@ impl Outcomes {
 }
 
 /// A stored file and what it means for the incoming rows.
-struct Touched {
-    file: DataFile,
+pub(super) struct Touched {
+    pub(super) file: DataFile,
     /// Incoming rows that are merged into the file.
     rows: Vec<u64>,
+    /// The columns that they change, if all rows of the file keep their places.
+    pub(super) changed_columns: Option<BTreeSet<String>>,
+}
+
+impl Touched {
+    /// Merges rows into the file that are new.
+    fn take_up(&mut self, inserts: &mut Vec<u64>) {
+        self.rows.append(inserts);
+        self.rows.sort_unstable();
+        self.changed_columns = None;
+    }
 }
 
 /// What the stored files say of the incoming rows.
@@ -106,7 +117,7 @@ impl Survey {
         // What is surplus is told by what is not: so the unchanged rows of the parents must be merged, too.
         let is_merged = |(_, change): &(&u64, &RowChange)| replaced.is_some() || change.is_real();
         let rows = found.incoming.iter().zip(&compared.changes).filter(is_merged).map(|(row, _)| *row);
-        let file = Touched { file, rows: rows.collect() };
+        let file = Touched { file, rows: rows.collect(), changed_columns: compared.changed_columns };
         if is_touched {
             self.touched.push(file);
         } else {
@@ -140,7 +151,7 @@ impl Upsert {
         Self { open_file: 0, ..Self::new(schema, policy) }
     }
 
-    fn order(&self) -> &RowOrder {
+    pub(super) fn order(&self) -> &RowOrder {
         self.schema.order()
     }
 
@@ -178,10 +189,17 @@ impl Upsert {
         if !inserts.is_empty()
             && let Some(home) = self.home(&mut touched, open)
         {
-            home.rows.append(&mut inserts);
-            home.rows.sort_unstable();
+            home.take_up(&mut inserts);
         }
-        let rewrite = |touched| self.rewrite(touched, &schema, incoming, replaced, self.output(table, &add_columns));
+        if !add_columns.is_empty() {
+            touched.iter_mut().for_each(|touched| touched.changed_columns = None);
+        }
+        let patched = touched.iter().filter(|touched| touched.changed_columns.is_some()).map(|touched| &touched.file);
+        let stats = table.statistics(patched).await?;
+        let rewrite = async |touched: &Touched| {
+            let rows = matching::rows(incoming, &touched.rows).map_err(|error| self.table_error(error))?;
+            self.rewrite(touched, rows, &schema, replaced, &stats, self.output(table, &add_columns)).await
+        };
         let is_large = touched.iter().any(|touched| touched.file.size >= LARGE_FILE);
         let at_once = if is_large { 1 } else { at_once(incoming) };
         // A closure inside of the stream would not be general enough for the compiler.
@@ -234,7 +252,7 @@ impl Upsert {
         while let Some((file, found)) = looks.try_next().await? {
             match found {
                 Some((found, compared)) => survey.note(file, &found, compared, replaced, self.open_file),
-                None => survey.leave(Touched { file, rows: Vec::new() }, self.open_file),
+                None => survey.leave(Touched { file, rows: Vec::new(), changed_columns: None }, self.open_file),
             }
         }
         survey.outcomes.stale.sort_unstable();
@@ -279,14 +297,14 @@ impl Upsert {
             comparison = comparison.replacing(replaced.clone());
         }
         let rows = Some(matching::ranges(&found.stored));
-        let mut stored = table.read(file, Read { columns: None, rows, batch_size: MERGE_ROWS }).await?;
+        let mut stored = table.read(file, Read { columns: None, rows, batch_size: COMPARED_ROWS }).await?;
         while let Some(batch) = stored.try_next().await? {
             comparison.push(&batch).map_err(|error| self.table_error(error))?;
         }
         Ok(comparison.finish())
     }
 
-    fn merger(
+    pub(super) fn merger(
         &self,
         schema: &SchemaRef,
         incoming: &RecordBatch,
@@ -314,31 +332,6 @@ impl Upsert {
         let mut changes = compared.changes.iter();
         inserts.retain(|_| changes.next().is_some_and(|change| change.is_real()));
         Ok(compared.counts)
-    }
-
-    /// Writes a file again, with the rows that are merged into it.
-    async fn rewrite(
-        &self,
-        Touched { file, rows }: &Touched,
-        schema: &SchemaRef,
-        incoming: &RecordBatch,
-        replaced: Option<&Replaced>,
-        mut output: Output<'_>,
-    ) -> Result<Vec<WrittenFile>, EntityError> {
-        let part = matching::rows(incoming, rows).map_err(|error| self.table_error(error))?;
-        let mut merger = self.merger(schema, &part, replaced)?;
-        let mut stored = output.table().read(file, Read { columns: None, rows: None, batch_size: MERGE_ROWS }).await?;
-        let mut next = stored.try_next().await?;
-        while let Some(batch) = next {
-            let rows = merger.push(&batch).map_err(|error| self.table_error(error))?;
-            // What comes next is decoded while this is encoded.
-            let (written, read) = tokio::join!(output.write_all(rows), stored.try_next());
-            written?;
-            next = read?;
-        }
-        let (rows, _) = merger.finish().map_err(|error| self.table_error(error))?;
-        output.write_all(rows).await?;
-        output.finish().await
     }
 }
 

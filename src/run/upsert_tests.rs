@@ -126,9 +126,11 @@ impl Fixture {
     /// Every row of the table; a key that stands twice is an error.
     async fn rows(&self) -> Model {
         let mut model = Model::new();
-        for file in self.table.files("id").await.unwrap() {
+        let bounds = self.table.files("body").await.unwrap();
+        for (file, bounds) in self.table.files("id").await.unwrap().into_iter().zip(bounds) {
             let mut batches = self.table.read(&file, Read::default()).await.unwrap();
             let mut last = String::new();
+            let mut of_file = BTreeSet::new();
             while let Some(batch) = batches.try_next().await.unwrap() {
                 let text = |name: &str| batch.column_by_name(name).unwrap().as_string::<i32>().clone();
                 let (ids, bodies) = (text("id"), text("body"));
@@ -139,9 +141,11 @@ impl Fixture {
                     assert!(last < id, "{id} does not follow {last}");
                     last.clone_from(&id);
                     let values = (revs.value(row), bodies.value(row).to_owned(), deleted.value(row));
+                    of_file.insert(values.1.clone());
                     assert!(model.insert(id, values).is_none(), "{last} stands twice");
                 }
             }
+            assert_eq!((&bounds.min_key, &bounds.max_key), (&of_file.first().cloned(), &of_file.last().cloned()));
         }
         model
     }

@@ -1,5 +1,7 @@
 //! Which incoming rows change anything, so that a file without real changes is not written again.
 
+use std::collections::BTreeSet;
+
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
@@ -70,6 +72,8 @@ pub struct Compared {
     pub surplus: u64,
     /// How many stored rows there were.
     pub stored_rows: u64,
+    /// The columns in which rows change, if every stored row keeps its place and none is added.
+    pub changed_columns: Option<BTreeSet<String>>,
 }
 
 impl Comparison {
@@ -116,6 +120,15 @@ impl Comparison {
         Ok(())
     }
 
+    fn keeps_places(&self) -> bool {
+        let moves = |change: &Change| match change {
+            Change::Insert => true,
+            Change::Delete => self.join.policy().removes_deleted(),
+            Change::Update | Change::Unchanged | Change::Stale => false,
+        };
+        self.join.replaced().is_none() && !self.changes.iter().any(moves)
+    }
+
     /// Ends the comparison: all stored rows have been pushed.
     pub fn finish(mut self) -> Compared {
         let changes = &mut self.changes;
@@ -124,7 +137,8 @@ impl Comparison {
         for change in &self.changes {
             counts.count(*change);
         }
-        Compared { changes: self.changes, counts, surplus, stored_rows: self.stored_rows }
+        let changed_columns = self.keeps_places().then(|| self.join.differing().map(str::to_owned).collect());
+        Compared { changes: self.changes, counts, surplus, stored_rows: self.stored_rows, changed_columns }
     }
 }
 

@@ -62,6 +62,8 @@ pub(super) struct Join {
     incoming: Side,
     next: usize,
     last_key: Option<Vec<ArrayRef>>,
+    /// By the number of a column: whether a row so far has another value there than the one that it replaces.
+    differing: Vec<bool>,
 }
 
 /// Rows with what decides between them.
@@ -75,8 +77,10 @@ struct Side {
 /// Comparisons of a stored row with an incoming one.
 struct Comparators {
     key: Vec<DynComparator>,
-    /// Of all columns but `_extracted_at`, which tells of the reading, not of the record.
-    content: Vec<DynComparator>,
+    /// Of all columns.
+    columns: Vec<DynComparator>,
+    /// The number of `_extracted_at`, which tells of the reading, not of the record.
+    extracted_at: Option<usize>,
 }
 
 impl Join {
@@ -89,13 +93,18 @@ impl Join {
     ) -> Result<Self, TableError> {
         let incoming = Side::new(order, conform(schema, incoming)?)?;
         ascending(None, &incoming.keys)?;
+        let differing = vec![false; schema.fields().len()];
         let (schema, order) = (SchemaRef::clone(schema), order.clone());
-        Ok(Self { schema, order, policy, replaced: None, incoming, next: 0, last_key: None })
+        Ok(Self { schema, order, policy, replaced: None, incoming, next: 0, last_key: None, differing })
     }
 
     /// Tells that the incoming rows are complete for some parents.
     pub(super) fn replace(&mut self, replaced: Replaced) {
         self.replaced = Some(replaced);
+    }
+
+    pub(super) const fn policy(&self) -> MergePolicy {
+        self.policy
     }
 
     pub(super) const fn replaced(&self) -> Option<&Replaced> {
@@ -105,6 +114,12 @@ impl Join {
     /// The incoming rows, with all columns of the schema.
     pub(super) const fn incoming(&self) -> &RecordBatch {
         &self.incoming.batch
+    }
+
+    /// The columns in which some row so far has another value than the one that it replaces.
+    pub(super) fn differing(&self) -> impl Iterator<Item = &str> {
+        let names = self.schema.fields().iter().map(|field| field.name().as_str());
+        names.zip(&self.differing).filter(|(_, differs)| **differs).map(|(name, _)| name)
     }
 
     /// Lets the next stored rows pass by, and gives them back with all columns of the schema.
@@ -135,7 +150,11 @@ impl Join {
                     self.next += 1;
                 }
                 Ordering::Equal => {
-                    visit(Step::Both(row, self.next, self.matched(&stored, &compare, row, self.next)));
+                    let change = self.matched(&stored, &compare, row, self.next);
+                    if change.is_real() {
+                        compare.note_differing(row, self.next, &mut self.differing);
+                    }
+                    visit(Step::Both(row, self.next, change));
                     row += 1;
                     self.next += 1;
                 }
@@ -179,7 +198,7 @@ impl Join {
         match newness {
             Ordering::Less => Change::Stale,
             _ if is_deleted && deletes == Deletes::Hard => Change::Delete,
-            Ordering::Equal if lexicographic(&compare.content, old, new).is_eq() => Change::Unchanged,
+            Ordering::Equal if compare.is_same(old, new) => Change::Unchanged,
             _ if is_deleted && !stored.is_deleted(old) => Change::Delete,
             Ordering::Equal | Ordering::Greater => Change::Update,
         }
@@ -202,13 +221,23 @@ impl Side {
 
 impl Comparators {
     fn new(stored: &Side, incoming: &Side) -> Result<Self, TableError> {
-        let names = stored.batch.schema_ref().fields().iter().map(|field| field.name());
-        let columns = names.zip(stored.batch.columns()).zip(incoming.batch.columns());
-        let content = columns.filter(|((name, _), _)| *name != SystemColumn::ExtractedAt.name());
         Ok(Self {
             key: comparators(&stored.keys, &incoming.keys)?,
-            content: content.map(|((_, a), b)| comparator(a, b)).collect::<Result<_, _>>()?,
+            columns: comparators(stored.batch.columns(), incoming.batch.columns())?,
+            extracted_at: stored.batch.schema_ref().index_of(SystemColumn::ExtractedAt.name()).ok(),
         })
+    }
+
+    /// Whether both rows say the same of the record.
+    fn is_same(&self, old: usize, new: usize) -> bool {
+        let mut columns = self.columns.iter().enumerate();
+        columns.all(|(number, compare)| Some(number) == self.extracted_at || compare(old, new).is_eq())
+    }
+
+    fn note_differing(&self, old: usize, new: usize, differing: &mut [bool]) {
+        for (differs, compare) in differing.iter_mut().zip(&self.columns) {
+            *differs = *differs || compare(old, new).is_ne();
+        }
     }
 }
 

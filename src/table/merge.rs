@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 
 use super::compare::MergeCounts;
 use super::join::{Change, Join, Step};
-use super::order::{Deletes, MergePolicy, RowOrder, TableError};
+use super::order::{MergePolicy, RowOrder, TableError};
 use super::surplus::{Fate, Replaced};
 
 /// Rows of one batch that a merge gives: small enough that the texts of a column fit Arrow's 2 GiB.
@@ -102,7 +102,7 @@ const fn survivor(policy: MergePolicy, counts: &mut MergeCounts, step: Step) -> 
     };
     counts.count(change);
     match change {
-        Change::Delete if matches!(policy, MergePolicy::Update(Deletes::Hard)) => None,
+        Change::Delete if policy.removes_deleted() => None,
         Change::Insert | Change::Update | Change::Delete => Some((INCOMING, incoming)),
         Change::Unchanged | Change::Stale => stored,
     }

@@ -5,6 +5,8 @@ use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use thiserror::Error;
 
+use crate::catalog::SystemColumn;
+
 /// Rows that cannot be sorted, compared or merged. None of these is the source's fault: each is a
 /// damaged table, a table of a newer version, or an error of ours, and the table stays as it is.
 #[derive(Debug, Error)]
@@ -52,6 +54,13 @@ pub enum MergePolicy {
     Update(Deletes),
 }
 
+impl MergePolicy {
+    /// Whether the row of a deleted record goes.
+    pub(super) const fn removes_deleted(self) -> bool {
+        matches!(self, Self::Update(Deletes::Hard))
+    }
+}
+
 /// What identifies a row, and which of two copies of it is the newer one; all by column name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowOrder {
@@ -73,6 +82,12 @@ pub(super) struct Revisions {
 }
 
 impl RowOrder {
+    /// The columns by which rows are identified, and one of two copies is chosen.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        let deciding = self.rev.iter().chain(&self.updated_at).map(String::as_str);
+        self.key.iter().map(String::as_str).chain(deciding).chain([SystemColumn::Deleted.name()])
+    }
+
     pub(super) fn key_columns(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, TableError> {
         self.key.iter().map(|name| column(batch, name).cloned()).collect()
     }

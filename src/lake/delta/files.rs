@@ -1,6 +1,7 @@
 //! The live files of a version.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch, StructArray};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
@@ -10,11 +11,13 @@ use delta_kernel::expressions::ColumnName;
 use delta_kernel::scan::{ScanBuilder, StatsOptions};
 use delta_kernel::{FilteredEngineData, KernelError};
 
+use super::logged_stats::LoggedStats;
 use super::{Snapshot, blocking};
 use crate::lake::error::LakeError;
 use crate::lake::table::DataFile;
 
-/// The log's names of a file's bounds.
+/// The log's name of a file's statistics, and of its bounds there.
+const STATS: &str = "stats_parsed";
 const SMALLEST: &str = "minValues";
 const GREATEST: &str = "maxValues";
 
@@ -98,6 +101,32 @@ impl Snapshot {
         Ok(found)
     }
 
+    /// What the log states of the files at `paths`, where it has statistics of them.
+    pub(in crate::lake) async fn statistics(&self, paths: HashSet<String>) -> Result<LoggedStats, LakeError> {
+        let snapshot = self.clone();
+        blocking(move || snapshot.statistics_now(&paths)).await
+    }
+
+    fn statistics_now(&self, paths: &HashSet<String>) -> Result<LoggedStats, LakeError> {
+        let mut found = LoggedStats::default();
+        self.scan(StatsOptions::all_struct(), |chunk| {
+            let (data, selected) = chunk.into_parts();
+            let batch: RecordBatch = (*ArrowEngineData::try_from_engine_data(data)?).into();
+            let Some(stats) = batch.column_by_name(STATS).and_then(|stats| stats.as_struct_opt()) else {
+                return Ok(());
+            };
+            let stats = Arc::new(stats.clone());
+            for (row, path) in string_column(&batch, "path")?.iter().enumerate() {
+                let path = path.filter(|path| selected.get(row).copied().unwrap_or(true) && paths.contains(*path));
+                if let Some(path) = path {
+                    found.add(path, &stats, row);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// The log's rows for the files at `paths`, as a removal needs them: without statistics, which would repeat values of
     /// rows for as long as the log tells of the removal.
     pub(super) fn rows_of(&self, mut paths: HashSet<&str>) -> Result<Vec<FilteredEngineData>, LakeError> {
@@ -157,7 +186,7 @@ impl<'a> Columns<'a> {
             path: string_column(batch, "path")?,
             size: size.ok_or_else(|| missing("size"))?,
             deletions: deletions.as_ref(),
-            stats: batch.column_by_name("stats_parsed").and_then(|column| column.as_struct_opt()),
+            stats: batch.column_by_name(STATS).and_then(|column| column.as_struct_opt()),
             key,
         })
     }

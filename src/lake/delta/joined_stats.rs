@@ -11,7 +11,7 @@ use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
 
 // Delta protocol, "Per-file Statistics".
-const NUM_RECORDS: &str = "numRecords";
+pub(super) const NUM_RECORDS: &str = "numRecords";
 const NULL_COUNT: &str = "nullCount";
 const MIN_VALUES: &str = "minValues";
 const MAX_VALUES: &str = "maxValues";

@@ -9,6 +9,7 @@ mod failure;
 mod files;
 mod history;
 mod joined_stats;
+mod logged_stats;
 mod stats;
 
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ use super::names::TransactionId;
 use crate::cpu::{Aborted, off_thread};
 
 pub(super) use self::commit::Outcome;
+pub use self::logged_stats::LoggedStats;
 pub(super) use self::stats::{FileStats, StatsCollector};
 
 type Engine = DefaultEngine<TokioMultiThreadExecutor>;

@@ -20,7 +20,7 @@ use crate::lake::error::LakeError;
 
 /// The statistics of one file, as its `add` action will state them.
 #[derive(Debug, Clone)]
-pub(in crate::lake) struct FileStats(pub(super) StructArray);
+pub(in crate::lake) struct FileStats(pub(in crate::lake) StructArray);
 
 /// Batches after which the kernel's statistics are taken.
 const BATCHES: usize = 32;

@@ -79,6 +79,10 @@ fn merge(
     Ok((concat_batches(&schema(), &merged)?, counts))
 }
 
+fn names(batch: &RecordBatch) -> impl Iterator<Item = &String> {
+    batch.schema_ref().fields().iter().map(|field| field.name())
+}
+
 fn compare(stored: &[RecordBatch], incoming: &RecordBatch, policy: MergePolicy) -> Compared {
     let mut comparison = Comparison::new(&schema(), things().order(), policy, incoming).unwrap();
     for batch in stored {
@@ -102,7 +106,15 @@ proptest! {
         let mask = compared.changes.iter().map(|change| Some(change.is_real())).collect();
         let changed = filter_record_batch(&incoming, &mask).unwrap();
         prop_assert_eq!(changed.num_rows() as u64, counts.changes());
-        prop_assert_eq!(merge(&stored, &changed, policy).unwrap().0, merged, "only real changes matter");
+        prop_assert_eq!(&merge(&stored, &changed, policy).unwrap().0, &merged, "only real changes matter");
+        let before = concat_batches(&schema(), &stored).unwrap();
+        match compared.changed_columns {
+            Some(columns) => for (name, (old, new)) in names(&before).zip(before.columns().iter().zip(merged.columns())) {
+                prop_assert!(!name.eq("id") || old == new, "rows keep their places");
+                prop_assert_eq!(columns.contains(name), old != new, "{}", name);
+            },
+            None => prop_assert!(before.column(0) != merged.column(0), "rows keep their places, and nobody says so"),
+        }
     }
 
     #[test]
