@@ -20,7 +20,7 @@ use crate::table::{RowOrder, TableError, Weave};
 /// Groups of one table that are merged in a row; what is left then waits for the next time.
 const MOST_GROUPS: usize = 10_000;
 /// Rows of a stored file in memory at once.
-const READ_ROWS: usize = 4096;
+const READ_ROWS: usize = 1024;
 
 /// What was merged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -114,6 +114,22 @@ proptest! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_file_in_the_middle_is_merged_once_however_large_rows_look_before_they_are_encoded() {
+    let schema = schema();
+    let mut table = created(&schema).await;
+    for (round, ids) in (1..).zip([0..5000, 5000..5002, 6000..11_000]) {
+        table = load(table, &schema, &ids.collect::<Vec<_>>(), round).await;
+    }
+    let small_file = table.files("id").await.unwrap().iter().map(|file| file.size).min().unwrap() + 1;
+    let layout = Layout { small_file, ..Layout::default() };
+    let mut compaction = compaction(&table, &schema, layout);
+    compaction.finish().await.unwrap();
+    assert_eq!(compaction.merged.commits, 1);
+    assert_eq!(compaction.table.files("id").await.unwrap().len(), 2);
+    assert_eq!(rows(&compaction.table, &schema).await.num_rows(), 10_002);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beside_a_writer_nothing_is_lost() {
     let schema = schema();
     let mut table = created(&schema).await;

@@ -80,10 +80,16 @@ impl Layout {
         groups
     }
 
-    /// How large the files should be that a group becomes: equal ones, so that no small one is left over.
+    /// How large the files may be that a group becomes: equal ones, so that no small one is left over.
+    ///
+    /// What fits one file is never cut. Rows look larger before they are encoded, so that a small rest would be left, be
+    /// merged with its neighbour, and be left again, for ever.
     pub(super) fn size_of_files(&self, group: &Group) -> u64 {
         let bytes = group.bytes().max(1);
-        bytes.div_ceil(bytes.div_ceil(self.file_size.max(1)))
+        match bytes.div_ceil(self.file_size.max(1)) {
+            1 => u64::MAX,
+            files => bytes.div_ceil(files),
+        }
     }
 
     /// The smallest streams of files that lie over each other.
@@ -217,7 +223,7 @@ mod tests {
     #[test]
     fn a_group_becomes_files_of_equal_size() {
         let group = |bytes| Group { streams: vec![vec![file("a", bytes, "a", "b")]] };
-        assert_eq!([1, 100, 101, 250].map(|bytes| LAYOUT.size_of_files(&group(bytes))), [1, 100, 51, 84]);
+        assert_eq!([1, 100, 101, 250].map(|bytes| LAYOUT.size_of_files(&group(bytes))), [u64::MAX, u64::MAX, 51, 84]);
     }
 
     proptest! {
