@@ -87,7 +87,7 @@ impl Comparison {
         policy: MergePolicy,
         incoming: &RecordBatch,
     ) -> Result<Self, TableError> {
-        let join = Join::new(schema, order, policy, incoming)?;
+        let join = Join::new(schema, order, policy, incoming)?.note_differing();
         Ok(Self {
             join,
             changes: Vec::with_capacity(incoming.num_rows()),

@@ -62,8 +62,9 @@ pub(super) struct Join {
     incoming: Side,
     next: usize,
     last_key: Option<Vec<ArrayRef>>,
-    /// By the number of a column: whether a row so far has another value there than the one that it replaces.
-    differing: Vec<bool>,
+    /// By the number of a column: whether a row so far has another value there than the one that it replaces. Nothing where
+    /// nobody asks.
+    differing: Option<Vec<bool>>,
 }
 
 /// Rows with what decides between them.
@@ -93,9 +94,8 @@ impl Join {
     ) -> Result<Self, TableError> {
         let incoming = Side::new(order, conform(schema, incoming)?)?;
         ascending(None, &incoming.keys)?;
-        let differing = vec![false; schema.fields().len()];
         let (schema, order) = (SchemaRef::clone(schema), order.clone());
-        Ok(Self { schema, order, policy, replaced: None, incoming, next: 0, last_key: None, differing })
+        Ok(Self { schema, order, policy, replaced: None, incoming, next: 0, last_key: None, differing: None })
     }
 
     /// Tells that the incoming rows are complete for some parents.
@@ -116,10 +116,16 @@ impl Join {
         &self.incoming.batch
     }
 
-    /// The columns in which some row so far has another value than the one that it replaces.
+    /// Notes from now on which columns differ.
+    pub(super) fn note_differing(mut self) -> Self {
+        self.differing = Some(vec![false; self.schema.fields().len()]);
+        self
+    }
+
+    /// The columns in which some row so far has another value than the one that it replaces, where that is noted.
     pub(super) fn differing(&self) -> impl Iterator<Item = &str> {
         let names = self.schema.fields().iter().map(|field| field.name().as_str());
-        names.zip(&self.differing).filter(|(_, differs)| **differs).map(|(name, _)| name)
+        names.zip(self.differing.iter().flatten()).filter(|(_, differs)| **differs).map(|(name, _)| name)
     }
 
     /// Lets the next stored rows pass by, and gives them back with all columns of the schema.
@@ -151,8 +157,8 @@ impl Join {
                 }
                 Ordering::Equal => {
                     let change = self.matched(&stored, &compare, row, self.next);
-                    if change.is_real() {
-                        compare.note_differing(row, self.next, &mut self.differing);
+                    if let Some(differing) = self.differing.as_mut().filter(|_| change.is_real()) {
+                        compare.note_differing(row, self.next, differing);
                     }
                     visit(Step::Both(row, self.next, change));
                     row += 1;

@@ -55,13 +55,10 @@ impl Snapshot {
         };
         let mut files = Vec::new();
         self.scan(stats, |chunk| {
-            let (data, selected) = chunk.into_parts();
-            let batch: RecordBatch = (*ArrowEngineData::try_from_engine_data(data)?).into();
+            let (batch, live) = live_rows(chunk)?;
             let columns = Columns::of(&batch, key)?;
-            for row in 0..batch.num_rows() {
-                if selected.get(row).copied().unwrap_or(true) && wanted(columns.instant(GREATEST, row)) {
-                    files.push(columns.file(row)?);
-                }
+            for row in live.into_iter().filter(|row| wanted(columns.instant(GREATEST, *row))) {
+                files.push(columns.file(row)?);
             }
             Ok(())
         })?;
@@ -91,11 +88,9 @@ impl Snapshot {
             return Ok(found);
         }
         self.scan(StatsOptions::struct_columns(vec![ColumnName::new([column])]), |chunk| {
-            let (data, selected) = chunk.into_parts();
-            let batch: RecordBatch = (*ArrowEngineData::try_from_engine_data(data)?).into();
+            let (batch, live) = live_rows(chunk)?;
             let columns = Columns::of(&batch, column)?;
-            let live = (0..batch.num_rows()).filter(|row| selected.get(*row).copied().unwrap_or(true));
-            found.extend(live.filter_map(|row| columns.instant(which, row)));
+            found.extend(live.into_iter().filter_map(|row| columns.instant(which, row)));
             Ok(())
         })?;
         Ok(found)
@@ -110,17 +105,14 @@ impl Snapshot {
     fn statistics_now(&self, paths: &HashSet<String>) -> Result<LoggedStats, LakeError> {
         let mut found = LoggedStats::default();
         self.scan(StatsOptions::all_struct(), |chunk| {
-            let (data, selected) = chunk.into_parts();
-            let batch: RecordBatch = (*ArrowEngineData::try_from_engine_data(data)?).into();
+            let (batch, live) = live_rows(chunk)?;
             let Some(stats) = batch.column_by_name(STATS).and_then(|stats| stats.as_struct_opt()) else {
                 return Ok(());
             };
             let stats = Arc::new(stats.clone());
-            for (row, path) in string_column(&batch, "path")?.iter().enumerate() {
-                let path = path.filter(|path| selected.get(row).copied().unwrap_or(true) && paths.contains(*path));
-                if let Some(path) = path {
-                    found.add(path, &stats, row);
-                }
+            let files = string_column(&batch, "path")?;
+            for row in live.into_iter().filter(|row| paths.contains(files.value(*row))) {
+                found.add(files.value(row), &stats, row);
             }
             Ok(())
         })?;
@@ -166,6 +158,14 @@ impl Snapshot {
         };
         scan().map_err(|error| self.failing().reading(error))
     }
+}
+
+/// The log's rows, and the numbers of those that are live files.
+fn live_rows(chunk: FilteredEngineData) -> Result<(RecordBatch, Vec<usize>), KernelError> {
+    let (data, selected) = chunk.into_parts();
+    let batch: RecordBatch = (*ArrowEngineData::try_from_engine_data(data)?).into();
+    let live = (0..batch.num_rows()).filter(|row| selected.get(*row).copied().unwrap_or(true)).collect();
+    Ok((batch, live))
 }
 
 /// The columns of the log's file rows which we read.
